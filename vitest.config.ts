@@ -1,0 +1,57 @@
+import { defaultServerConditions } from 'vite'
+import { defineConfig } from 'vitest/config'
+
+/** Tests run from source: every project resolves `@q/*` through the `@q/source` condition. */
+const conditions = ['@q/source', ...defaultServerConditions]
+
+/**
+ * The parts of `npm test`, in the order they run, one after another: so the time printed for a part is its own.
+ * `npm run test:fast` names those that need no server; whoever needs one gets it from `scripts/services`.
+ */
+const parts: Record<string, { root: string; include?: string[]; maxWorkers?: number }> = {
+  core: { root: './packages/core' },
+  testkit: { root: './packages/testkit' },
+  sqlite: { root: './packages/sqlite' },
+  postgres: { root: './packages/postgres' },
+  redis: { root: './packages/redis' },
+  dashboard: { root: './packages/dashboard' },
+  demo: { root: './apps/demo' },
+  docs: { root: './docs' },
+  bench: { root: './bench' },
+  scripts: { root: './scripts', include: ['test/**/*.test.ts'] },
+  // Its tests mostly wait: for leases to run out, for processes to start.
+  faults: { root: './packages/testkit', include: ['faults/**/*.test.ts'], maxWorkers: 2 },
+}
+
+/**
+ * Machines of a CI are shared: a bound in milliseconds may be missed for reasons that are not ours. A test gets more time
+ * there, and a second try, and whoever needed one is named at the end.
+ */
+const isShared = process.env['CI'] !== undefined
+
+/** Where the outcome is written down for those who count. */
+const results = process.env['Q_TEST_RESULTS']
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './scripts/test-parts.ts', ...(results === undefined ? [] : ['json'])],
+    outputFile: results === undefined ? {} : { json: results },
+    projects: Object.entries(parts).map(([name, { root, include, maxWorkers }], order) => ({
+      ssr: { resolve: { conditions, externalConditions: ['@q/source'] } },
+      resolve: { conditions },
+      test: {
+        name,
+        root,
+        include: include ?? ['src/**/*.test.ts', 'test/**/*.test.ts'],
+        // Native addons want processes, not threads.
+        pool: 'forks',
+        ...(maxWorkers === undefined ? {} : { maxWorkers, maxConcurrency: 3 }),
+        testTimeout: isShared ? 90_000 : 30_000,
+        // Said in the output; see scripts/test-parts.ts.
+        retry: isShared ? 1 : 0,
+        hookTimeout: isShared ? 120_000 : 60_000,
+        sequence: { groupOrder: order },
+      },
+    })),
+  },
+})
