@@ -1,0 +1,85 @@
+import type { Clock } from '../clock.ts'
+import { QError } from '../errors.ts'
+import { persist } from '../storage-calls/persist.ts'
+import type { NewJob } from '../storage/job.ts'
+import type { CreateOutcome } from '../storage/jobs.ts'
+import type { JobStorage } from '../storage/storage.ts'
+
+export interface Stored {
+  readonly outcome: CreateOutcome
+  /** The call had to be repeated after an unclear answer: `exists` may then be our own first try. */
+  readonly repeated: boolean
+}
+
+interface Waiting {
+  readonly job: NewJob
+  resolve(stored: Stored): void
+  reject(error: unknown): void
+}
+
+/**
+ * Group commit for creations: what is asked for while a call is on its way goes out together with the next one. One
+ * call is in flight, so jobs enqueued one after the other are stored in that order.
+ */
+export class CreateBatch {
+  readonly #storage: JobStorage
+  readonly #clock: Clock
+  readonly #deadlineMs: number
+  #waiting: Waiting[] = []
+  #flushing: Promise<void> | null = null
+  #closed = false
+
+  constructor(storage: JobStorage, clock: Clock, deadlineMs: number) {
+    this.#storage = storage
+    this.#clock = clock
+    this.#deadlineMs = deadlineMs
+  }
+
+  add(job: NewJob): Promise<Stored> {
+    if (this.#closed) return Promise.reject(closedError())
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ job, resolve, reject })
+      this.#flushing ??= this.#flush()
+    })
+  }
+
+  /** Jobs that must become visible together, or that depend on each other: one call where they fit into one. */
+  addAll(jobs: readonly NewJob[]): Promise<Stored[]> {
+    return Promise.all(jobs.map((job) => this.add(job)))
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#flushing
+  }
+
+  async #flush(): Promise<void> {
+    // Everything this turn of the microtask queue still wants to enqueue travels along.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, this.#storage.capabilities.maxBatch)
+      try {
+        const { value, repeated } = await persist(this.#clock, this.#deadlineMs, () =>
+          this.#storage.jobs.create(batch.map(({ job }) => job)),
+        )
+        batch.forEach(({ resolve }, index) => resolve({ outcome: value[index]!, repeated }))
+      } catch (error) {
+        for (const { job, reject } of batch) reject(describe(error, job, batch.length))
+      }
+    }
+    this.#flushing = null
+  }
+}
+
+function closedError(): QError {
+  return new QError(
+    'Q_CLOSED',
+    'This client is closed, and the job was not stored. Enqueue before `client.close()`, or make another client.',
+  )
+}
+
+/** Each caller is told about its own job, not about the call it happened to travel in. */
+function describe(error: unknown, job: NewJob, together: number): unknown {
+  if (!(error instanceof QError) || together === 1) return error
+  return new QError(error.code, `Job ${job.id} ("${job.name}"): ${error.message}`, { cause: error })
+}

@@ -1,0 +1,111 @@
+import { QError } from '../errors.ts'
+import type { Codec } from './codec.ts'
+
+/** Deeper than any data people keep, and far from the end of the stack. */
+const deepest = 500
+
+/** The default: JSON, refusing what JSON would lose in silence. A property that is `undefined` is dropped, as JSON does. */
+export const jsonCodec: Codec = {
+  name: 'json',
+  encode(value) {
+    const problem = look(value)
+    if (problem !== null) throw refusal(problem)
+    return value === undefined ? 'null' : JSON.stringify(value)
+  },
+  decode: (payload) => JSON.parse(typeof payload === 'string' ? payload : Buffer.from(payload).toString('utf8')),
+}
+
+/** Getters and proxies are code of their owner, and may do anything but pass for data. */
+function look(value: unknown): Lossy | null {
+  try {
+    return findLossy(value, 0, [])
+  } catch (error) {
+    throw new QError('Q_NOT_SERIALIZABLE', 'The value cannot be read: one of its getters threw. Pass plain data.', {
+      cause: error,
+    })
+  }
+}
+
+interface Lossy {
+  /** From the offending value outwards. */
+  readonly path: string[]
+  readonly what: string
+}
+
+/** The first thing in a value that JSON would change or drop, or null. `above` holds the objects we are inside of. */
+function findLossy(value: unknown, depth: number, above: object[]): Lossy | null {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return null
+    case 'undefined':
+      return depth === 0 ? null : { path: [], what: 'undefined' }
+    case 'number':
+      return Number.isFinite(value) ? null : { path: [], what: String(value) }
+    case 'bigint':
+      return { path: [], what: 'a BigInt' }
+    case 'function':
+      return { path: [], what: 'a function' }
+    case 'symbol':
+      return { path: [], what: 'a symbol' }
+  }
+  if (value === null || typeof value !== 'object') return null
+  if (depth > deepest) return { path: [], what: `data nested more than ${deepest} levels deep` }
+  if (above.includes(value)) return { path: [], what: 'a cycle' }
+  above.push(value)
+  const found = Array.isArray(value) ? findInArray(value, depth, above) : findInObject(value, depth, above)
+  above.pop()
+  return found
+}
+
+function findInArray(list: readonly unknown[], depth: number, above: object[]): Lossy | null {
+  for (let index = 0; index < list.length; index++) {
+    const found = findLossy(list[index], depth + 1, above)
+    if (found !== null) {
+      found.path.push(`[${index}]`)
+      return found
+    }
+  }
+  return null
+}
+
+function findInObject(object: object, depth: number, above: object[]): Lossy | null {
+  const prototype: unknown = Object.getPrototypeOf(object)
+  if (prototype !== Object.prototype && prototype !== null && !isForeignPlain(prototype)) {
+    return { path: [], what: `an instance of ${nameOfClass(object)}` }
+  }
+  for (const key of Object.keys(object)) {
+    const value: unknown = Reflect.get(object, key)
+    if (value === undefined) continue
+    const found = findLossy(value, depth + 1, above)
+    if (found !== null) {
+      found.path.push(/^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`)
+      return found
+    }
+  }
+  return null
+}
+
+/** Plain objects of another realm (a vm context, a test runner) have an Object.prototype of their own. */
+function isForeignPlain(prototype: unknown): boolean {
+  return (
+    typeof prototype === 'object' &&
+    prototype !== null &&
+    Object.getPrototypeOf(prototype) === null &&
+    Object.hasOwn(prototype, 'isPrototypeOf')
+  )
+}
+
+function nameOfClass(object: object): string {
+  const constructor: unknown = Reflect.get(object, 'constructor')
+  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : 'a class'
+}
+
+function refusal({ path, what }: Lossy): QError {
+  const where = path.toReversed().join('').replace(/^\./, '')
+  return new QError(
+    'Q_NOT_SERIALIZABLE',
+    `${where === '' ? 'The value' : `"${where}"`} is ${what}, which JSON cannot keep. ` +
+      `Turn it into plain data first, or give the client and the server \`codec: structuredCodec\` (Date, Map, Set, BigInt, bytes).`,
+  )
+}

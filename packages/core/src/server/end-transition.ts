@@ -1,0 +1,110 @@
+import { effectsOf } from '../client/build-job.ts'
+import type { ElectContext } from '../filters/filter.ts'
+import { retryFilterName } from '../filters/automatic-retry.ts'
+import type { FilterSet } from '../filters/filter-set.ts'
+import { transitionTo } from '../states/define-state.ts'
+import type { Elected } from '../states/elect.ts'
+import { elect } from '../states/elect.ts'
+import { encodeState } from '../states/encode-state.ts'
+import { failed } from '../states/failed.ts'
+import type { State } from '../states/state.ts'
+import type { Transition } from '../storage/jobs.ts'
+import type { RegisteredJob } from './job-registry.ts'
+import type { RunEnd } from './perform.ts'
+import type { Run } from './run.ts'
+import type { ServerCore } from './server-core.ts'
+
+/** From the end of a run to the one transition that completes its claim. Filters elect; a filter that throws fails the run. */
+export async function endTransition(
+  core: ServerCore,
+  job: RegisteredJob,
+  run: Run,
+  filters: FilterSet,
+  end: RunEnd,
+  ranMs: number,
+): Promise<Transition> {
+  try {
+    const { state, via } = await electEnd(core, job, run, filters, end)
+    return build(core, job, run, filters, state, via, end, ranMs)
+  } catch (error) {
+    core.logger.error('a filter failed while a run was ending; the run is counted as failed', {
+      job: run.id,
+      name: run.name,
+      error: String(error),
+    })
+    return build(core, job, run, { ...filters, applied: [], unapplied: [] }, failed(error), [], {}, ranMs)
+  }
+}
+
+function electEnd(
+  core: ServerCore,
+  job: RegisteredJob,
+  run: Run,
+  filters: FilterSet,
+  end: RunEnd,
+): Elected | Promise<Elected> {
+  const { candidate } = end
+  // Nobody but the retry filter, and nothing to retry: the usual case costs nothing.
+  if (candidate.name === 'succeeded' && filters.elect.every(({ name }) => name === retryFilterName))
+    return { state: candidate, via: [] }
+  const context: ElectContext = {
+    job: factsOf(job, run),
+    meta: run.meta,
+    candidate,
+    from: 'active',
+    attempt: run.attempt,
+    crashes: run.crashes,
+    rejected: end.rejected ?? false,
+    random: () => core.clock.random(),
+  }
+  return elect(filters.elect, context)
+}
+
+function factsOf({ definition }: RegisteredJob, run: Run): ElectContext['job'] {
+  return { id: run.id, name: run.name, queue: run.queue, input: run.input, tags: run.tags, definition }
+}
+
+function build(
+  core: ServerCore,
+  job: RegisteredJob,
+  run: Run,
+  filters: FilterSet,
+  state: State,
+  via: readonly State[],
+  end: Pick<RunEnd, 'undo'>,
+  ranMs: number,
+): Transition {
+  const onLoss = (problem: string): void => {
+    run.log.warn(`The result was not stored: ${problem}`)
+    core.logger.warn('a result could not be stored', { job: run.id, name: run.name, problem })
+  }
+  const encode = (one: State): Transition['to'] => encodeState(one, run.name, core.wire, onLoss)
+  const created =
+    filters.applied.length === 0 && filters.unapplied.length === 0 ? undefined : effects(core, job, run, filters, state)
+  return {
+    id: run.claimed.id,
+    token: run.claimed.token,
+    to: encode(state),
+    via: via.length === 0 ? undefined : via.map(encode),
+    ...transitionTo(state),
+    queue: state.name === 'enqueued' ? state.queue : undefined,
+    attempt: end.undo ? 'undo' : undefined,
+    ranMs,
+    create: created,
+  }
+}
+
+function effects(
+  core: ServerCore,
+  job: RegisteredJob,
+  run: Run,
+  filters: FilterSet,
+  state: State,
+): Transition['create'] {
+  const context = { job: factsOf(job, run), meta: run.meta, attempt: run.attempt }
+  const list = [
+    ...effectsOf(core, filters.unapplied, { ...context, state: { name: 'processing' } }, 'stateUnapplied'),
+    ...effectsOf(core, filters.applied, { ...context, state }),
+  ]
+  return list.length === 0 ? undefined : list
+}
