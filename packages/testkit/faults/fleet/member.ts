@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { TcpProxy } from '../../src/faults/tcp-proxy.ts'
+import type { Order, Plan, Report, Swallowed } from '../programs/plan.ts'
+
+/** One process of the fleet, seen from outside. */
+export class Member {
+  readonly plan: Plan
+  /** Its line to the server; null where there is none. */
+  readonly line: TcpProxy | null
+  /** Some fault has it in its hands: others look for another one. */
+  isTaken = false
+  readonly #process: ChildProcess
+  readonly #output: string
+  readonly #swallowed = new Map<Swallowed, number>()
+  #isReady = false
+  #isGone = false
+
+  constructor(plan: Plan, line: TcpProxy | null, compileCache: string) {
+    this.plan = plan
+    this.line = line
+    this.#output = `${plan.ledger}.output`
+    const output = openSync(this.#output, 'a')
+    const program = fileURLToPath(new URL('../programs/program.ts', import.meta.url))
+    this.#process = spawn(
+      process.execPath,
+      ['--conditions=@q/source', '--disable-warning=ExperimentalWarning', program, JSON.stringify(plan)],
+      { stdio: ['ignore', output, output, 'ipc'], env: { ...process.env, NODE_COMPILE_CACHE: compileCache } },
+    )
+    closeSync(output)
+    this.#process.on('message', (report: Report) => {
+      if ('ready' in report) this.#isReady = true
+      else this.#swallowed.set(report.swallowed, this.swallowed(report.swallowed) + 1)
+    })
+    this.#process.once('exit', () => (this.#isGone = true))
+    // A channel that breaks because the process was killed is no news.
+    this.#process.on('error', () => undefined)
+  }
+
+  get name(): string {
+    return this.plan.name
+  }
+
+  get pid(): number {
+    return this.#process.pid!
+  }
+
+  /** At work, and in nobody's hands. */
+  get isFree(): boolean {
+    return this.#isReady && !this.#isGone && !this.isTaken
+  }
+
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
+  /** How many answers to this method never reached it. */
+  swallowed(method: Swallowed): number {
+    return this.#swallowed.get(method) ?? 0
+  }
+
+  /** Resolves when it is at work, or dead. */
+  async ready(): Promise<void> {
+    if (!this.#isReady && !this.#isGone)
+      await Promise.race([once(this.#process, 'message'), once(this.#process, 'exit')])
+    if (this.#isGone && !this.#isReady) throw new Error(`${this.name} died before it was ready:\n${this.lastWords()}`)
+  }
+
+  tell(order: Order): void {
+    this.#process.send(order, () => undefined)
+  }
+
+  freeze(): void {
+    this.#process.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#process.kill('SIGCONT')
+  }
+
+  async kill(): Promise<void> {
+    if (this.#isGone) return
+    const gone = once(this.#process, 'exit')
+    this.#process.kill('SIGKILL')
+    await gone
+    await this.line?.[Symbol.asyncDispose]()
+  }
+
+  /** Tells it to stop, and waits until it has ended by itself: nothing of it is left that keeps a process alive. */
+  async stop(withinMs: number): Promise<void> {
+    if (this.#isGone) return
+    const gone = once(this.#process, 'exit')
+    this.tell({ do: 'stop' })
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), withinMs)
+    const [code, signal] = (await gone) as [number | null, NodeJS.Signals | null]
+    clearTimeout(timer)
+    await this.line?.[Symbol.asyncDispose]()
+    if (code !== 0) {
+      const how = signal === null ? `with code ${code}` : `only by ${signal}, ${withinMs} ms after it was told to stop`
+      throw new Error(`${this.name} ended ${how}:\n${this.lastWords()}`)
+    }
+  }
+
+  lastWords(): string {
+    return readFileSync(this.#output, 'utf8').slice(-2000)
+  }
+}

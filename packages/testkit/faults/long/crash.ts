@@ -1,0 +1,74 @@
+import { parseArgs } from 'node:util'
+import { killWorker } from '../single/kill-worker.ts'
+import type { Figures } from '../storm/figures.ts'
+import { fileQuota, serverQuota } from '../storm/quota.ts'
+import { storm } from '../storm/storm.ts'
+import { keepRun } from './figures-file.ts'
+import type { LongRun } from './figures-file.ts'
+import { soak } from './soak.ts'
+import { stages } from './stages.ts'
+
+/**
+ * The long version of the storm: rounds of it, each on a server of its own, until the minutes are over; the sum is kept
+ * for the page about guarantees. `--soak` lets a fleet work in peace instead, and looks at its memory.
+ */
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    storage: { type: 'string', multiple: true },
+    seed: { type: 'string' },
+    soak: { type: 'boolean', default: false },
+  },
+})
+const minutes = Number(values.minutes)
+const chosen = values.storage ?? Object.keys(stages)
+const unknown = chosen.find((name) => !Object.hasOwn(stages, name))
+if (!(minutes > 0) || unknown !== undefined) {
+  process.stderr.write(
+    `${unknown === undefined ? `--minutes ${values.minutes} is no time` : `There is no storage "${unknown}"`}. ` +
+      `Usage: npm run crash -- --minutes 10 --storage ${Object.keys(stages).join('|')} [--seed 7] [--soak]\n`,
+  )
+  process.exit(1)
+}
+const firstSeed = Number(values.seed ?? Math.floor(Math.random() * 1e6))
+for (const name of chosen) {
+  const well = values.soak ? await soak(stages[name]!, minutes) : await crash(name)
+  if (!well) process.exitCode = 1
+}
+
+async function crash(name: string): Promise<boolean> {
+  const open = stages[name]!
+  const until = performance.now() + minutes * 60_000
+  let total: LongRun | undefined
+  for (let round = 0; round === 0 || performance.now() < until; round++) {
+    const seed = firstSeed + round
+    await using stage = await open()
+    const quota = stage.restart === undefined ? fileQuota : serverQuota
+    const { figures, violations, recoveredMs } = await storm({ stage, seed, quota, atMostMs: 300_000 })
+    process.stdout.write(`${stage.label}, round ${round + 1}, seed ${seed}: ${JSON.stringify(figures)}\n`)
+    for (const violation of violations) process.stdout.write(`  ${JSON.stringify(violation)}\n`)
+    total = {
+      ...(total === undefined ? figures : sum(total, figures)),
+      storage: stage.label,
+      command: `npm run crash -- --minutes ${minutes} --storage ${name} --seed ${firstSeed}`,
+      rounds: round + 1,
+      firstSeed,
+      slowestRecoveryMs: Math.max(total?.slowestRecoveryMs ?? 0, Math.round(recoveredMs)),
+      killedWorkerMs: 0,
+    }
+  }
+  await using stage = await open()
+  const killedWorkerMs = Math.round(Math.max(...(await killWorker(stage, 30_000))))
+  keepRun({ ...total!, killedWorkerMs })
+  return total!.violations === 0 && total!.zombieRunsRefused === total!.zombieRuns && killedWorkerMs <= 35_000
+}
+
+function sum(a: Figures, b: Figures): Figures {
+  const swallowed = { ...a.swallowed }
+  for (const [method, n] of Object.entries(b.swallowed)) swallowed[method] = (swallowed[method] ?? 0) + n
+  const numbers = Object.entries(b).flatMap(([key, value]) =>
+    typeof value === 'number' ? [[key, (a[key as keyof Figures] as number) + value] as const] : [],
+  )
+  // Every figure but `swallowed` is a number, and all of them are in the list.
+  return { ...(Object.fromEntries(numbers) as unknown as Figures), swallowed }
+}

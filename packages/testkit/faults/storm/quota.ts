@@ -1,0 +1,65 @@
+import type { Figures } from './figures.ts'
+
+/** Everything a storm does to a fleet, by name. */
+export type FaultName =
+  | 'kill worker'
+  | 'kill producer'
+  | 'zombie'
+  | 'block'
+  | 'swallow create'
+  | 'swallow exchange'
+  | 'swallow heartbeat'
+  | 'swallow tick'
+  | 'lose reply'
+  | 'cut'
+  | 'black hole'
+  | 'slow line'
+  | 'restart'
+
+/** How often each fault has to strike. */
+export type Quota = Readonly<Partial<Record<FaultName, number>>>
+
+/** The least a storm must have done to be worth its name, counted from what was written down. */
+export type Goals = Readonly<Partial<Record<Exclude<keyof Figures, 'swallowed'> | 'swallowedReplies', number>>>
+
+/** On a server: killed and restarted, with a line that breaks in every way. */
+export const serverQuota: Quota = {
+  'kill worker': 22,
+  'kill producer': 10,
+  zombie: 12,
+  block: 2,
+  'swallow create': 20,
+  'swallow exchange': 30,
+  'swallow heartbeat': 6,
+  'swallow tick': 6,
+  'lose reply': 45,
+  cut: 20,
+  'black hole': 3,
+  'slow line': 3,
+  restart: 6,
+}
+
+export const serverGoals: Goals = {
+  kills: 30,
+  swallowedReplies: 100,
+  restarts: 5,
+  zombies: 10,
+  cuts: 10,
+  blackHoles: 1,
+  slowLines: 1,
+  blocks: 1,
+}
+
+/** In a file there is no line and no server: answers are swallowed above the storage, and processes die in commits. */
+export const fileQuota: Quota = {
+  'kill worker': 24,
+  'kill producer': 16,
+  zombie: 12,
+  block: 2,
+  'swallow create': 40,
+  'swallow exchange': 50,
+  'swallow heartbeat': 8,
+  'swallow tick': 8,
+}
+
+export const fileGoals: Goals = { kills: 30, swallowedReplies: 100, killsInACommit: 5, zombies: 10, blocks: 1 }
