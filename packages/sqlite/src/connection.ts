@@ -1,0 +1,97 @@
+import type Sqlite from 'better-sqlite3'
+import { createRequire } from 'node:module'
+import { QError } from '@q/core/storage'
+import { storageError } from './errors.ts'
+import type { Bound, Statement } from './statement.ts'
+import type { Tables } from './tables.ts'
+
+export type Database = Sqlite.Database
+
+/** One open database and our statements on it, each prepared when first used. */
+export class Connection {
+  readonly database: Database
+  readonly tables: Tables
+  readonly #prepared = new Map<object, Sqlite.Statement<Bound[], unknown>>()
+
+  constructor(database: Database, tables: Tables) {
+    this.database = database
+    this.tables = tables
+  }
+
+  /** Answers how many rows it changed. */
+  run<P extends readonly Bound[]>(statement: Statement<P>, ...parameters: P): number {
+    return this.#prepare(statement).run(...parameters).changes
+  }
+
+  get<P extends readonly Bound[], R>(statement: Statement<P, R>, ...parameters: P): R | undefined {
+    return this.#prepare(statement).get(...parameters) as R | undefined
+  }
+
+  all<P extends readonly Bound[], R>(statement: Statement<P, R>, ...parameters: P): R[] {
+    return this.#prepare(statement).all(...parameters) as R[]
+  }
+
+  /** For statements with as many parameters as they insert rows; answers how many there were. */
+  runList(statement: Statement<readonly Bound[]>, parameters: readonly Bound[]): number {
+    return this.#prepare(statement).run(...parameters).changes
+  }
+
+  /** For statements that are built for one read: lists with their filters. */
+  query<R>(sql: string, parameters: readonly unknown[]): R[] {
+    return this.database.prepare<unknown[], R>(sql).all(...parameters)
+  }
+
+  #prepare(statement: { readonly sql: (tables: Tables) => string }): Sqlite.Statement<Bound[], unknown> {
+    let prepared = this.#prepared.get(statement)
+    if (prepared === undefined) {
+      prepared = this.database.prepare<Bound[], unknown>(statement.sql(this.tables))
+      this.#prepared.set(statement, prepared)
+    }
+    return prepared
+  }
+}
+
+/** Opens a file, or the memory; nothing of ours is looked at or changed yet. */
+export function openDatabase(path: string, options: { readonly readonly?: boolean } = {}): Database {
+  const Database = loadDriver()
+  try {
+    // Waiting inside SQLite would stop the event loop: whoever finds the file busy comes again by itself.
+    return new Database(path, { timeout: 0, readonly: options.readonly ?? false })
+  } catch (error) {
+    throw storageError(error, path)
+  }
+}
+
+/** True for what this storage may work on: a database of the same driver, whichever copy of the package opened it. */
+export function isDatabase(value: unknown): value is Database {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'prepare' in value &&
+    typeof value.prepare === 'function' &&
+    'inTransaction' in value &&
+    typeof value.inTransaction === 'boolean' &&
+    'pragma' in value
+  )
+}
+
+let driver: typeof Sqlite | undefined
+
+/** Loaded when first needed, and not before this Node is known to carry it: on an older one the addon ends the whole process. */
+function loadDriver(): typeof Sqlite {
+  if (driver !== undefined) return driver
+  const { napi, node } = process.versions
+  if (whyTooOld(napi) !== null)
+    throw new QError('Q_STORAGE_UNSUPPORTED', `Node ${node} cannot run SQLite: ${whyTooOld(napi)}`)
+  driver = createRequire(import.meta.url)('better-sqlite3') as typeof Sqlite
+  return driver
+}
+
+const neededNapi = 10
+
+/** Why a Node with this version of Node-API cannot load the driver, or null. */
+export function whyTooOld(napi: string | undefined): string | null {
+  return Number(napi ?? 0) >= neededNapi
+    ? null
+    : `better-sqlite3 needs Node-API ${neededNapi}, this one has ${napi ?? 'none'}. Use Node 22.14 or later.`
+}

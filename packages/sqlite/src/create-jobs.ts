@@ -1,0 +1,291 @@
+import type { CreateOutcome, Edge, FinalPhase, JobId, NewJob, StateInput } from '@q/core/storage'
+import { defaultPriority, isFinalPhase, replacedBy, unmetBy, whyInvalidJob } from '@q/core/storage'
+import { maxPayload } from './capabilities.ts'
+import { type Cold, encodeCold, packState } from './codec.ts'
+import { isMetBy, maskOf, openEdge } from './edges.ts'
+import { arrive, enterState, queueNamed } from './enter-state.ts'
+import { addRun } from './runs.ts'
+import type { Bound } from './statement.ts'
+import { addJob, addJobs, addReadies, addTag, anyStub, dropPlaces, hasStub, plainChunk } from './statements/create.ts'
+import { addReady, hasJob } from './statements/job.ts'
+import { release, settle } from './settle.ts'
+import type { Store } from './store.ts'
+import { type StoredJob, loadJob, makeRare, phaseIn, saveJob, writeHistory } from './stored-job.ts'
+import { holderOf, takeKey } from './unique-keys.ts'
+
+/** Stores jobs in the order of the list; only a job whose parent stands later in the list waits for it. */
+export function createJobs(store: Store, list: readonly NewJob[]): CreateOutcome[] {
+  const outcomes: CreateOutcome[] = []
+  let places: ReadonlyMap<JobId, number> | undefined
+  let plain: { readonly job: NewJob; readonly index: number }[] = []
+  const storePlain = (): void => {
+    if (plain.length > 0) createPlain(store, plain, outcomes)
+    plain = []
+  }
+  for (const [index, job] of list.entries()) {
+    if (outcomes[index] !== undefined) continue
+    const reason = whyInvalidJob(job, maxPayload)
+    if (reason !== null) {
+      outcomes[index] = { ok: 'invalid', reason }
+      continue
+    }
+    if (isPlain(job)) {
+      plain.push({ job, index })
+      continue
+    }
+    storePlain()
+    if (job.after === undefined) {
+      outcomes[index] = createJob(store, job)
+      continue
+    }
+    places ??= firstPlaces(list)
+    createWithParents(store, list, index, places, outcomes, [])
+  }
+  storePlain()
+  return outcomes
+}
+
+/** Ready at once, and nothing about it that another job, a key, a gate or the time could change. */
+function isPlain({ state, after, unique, gates, expires }: NewJob): boolean {
+  return (
+    state.phase === 'ready' &&
+    after === undefined &&
+    unique === undefined &&
+    expires === undefined &&
+    (gates === undefined || gates.length === 0) &&
+    state.reason === undefined &&
+    state.data === undefined &&
+    state.error === undefined
+  )
+}
+
+/** Many rows in one statement. When one of a chunk is there already, the others are taken back, and all are stored one by one. */
+function createPlain(
+  store: Store,
+  jobs: readonly { readonly job: NewJob; readonly index: number }[],
+  outcomes: CreateOutcome[],
+): void {
+  const mayRepeat = jobs.length < plainChunk || store.db.get(anyStub) !== undefined
+  for (let start = 0; start < jobs.length; start += plainChunk) {
+    const chunk = jobs.slice(start, start + plainChunk)
+    if (!mayRepeat && chunk.length === plainChunk && createChunk(store, chunk, outcomes)) continue
+    for (const { job, index } of chunk) outcomes[index] = createPlainJob(store, job)
+  }
+}
+
+function createChunk(
+  store: Store,
+  chunk: readonly { readonly job: NewJob; readonly index: number }[],
+  outcomes: CreateOutcome[],
+): boolean {
+  const { now } = store
+  const jobs: Bound[] = []
+  const ready: Bound[] = []
+  const lanes: { readonly queue: StoredJob['queue']; readonly name: number }[] = []
+  let seq = store.queues.takePlaces(chunk.length)
+  for (const { job } of chunk) {
+    if (job.tags?.length || job.recurring !== undefined) return false
+    const { id, priority = defaultPriority } = job
+    const queue = queueNamed(store, job.queue)
+    const name = store.words.number('job', job.name)
+    const state = store.words.number('state', job.state.name)
+    jobs.push(id, queue.n, name, job.version, priority, seq, now, state, job.by ?? null)
+    jobs.push(encodeCold(job), job.preview ?? null, job.payload)
+    ready.push(queue.n, priority, seq, id, now, name, 0, job.keep === undefined ? 0 : 1)
+    lanes.push({ queue, name })
+    seq++
+  }
+  if (store.db.runList(addJobs, jobs) < chunk.length) {
+    const ids = chunk.map(({ job }) => job.id)
+    store.db.run(dropPlaces, JSON.stringify(ids), seq - chunk.length, seq - 1)
+    return false
+  }
+  store.db.runList(addReadies, ready)
+  store.arrivals++
+  for (const [place, { queue, name }] of lanes.entries()) {
+    const { job, index } = chunk[place]!
+    store.queues.count(queue, 'ready', 1)
+    store.tally.row(name, queue.n, now).created++
+    store.wakes.queue(queue.name)
+    store.wakes.job(job.id)
+    outcomes[index] = created
+  }
+  return true
+}
+
+function createPlainJob(store: Store, job: NewJob): CreateOutcome {
+  const { now } = store
+  const { id, priority = defaultPriority } = job
+  if (isKnown(store, id)) return exists
+  const queue = queueNamed(store, job.queue)
+  const name = store.words.number('job', job.name)
+  const state = store.words.number('state', job.state.name)
+  const seq = store.queues.takePlaces()
+  const row = [id, queue.n, name, job.version, priority, seq, now, state, job.by ?? null] as const
+  store.db.run(addJob, ...row, encodeCold(job), job.preview ?? null, job.payload)
+  store.db.run(addReady, queue.n, priority, seq, id, now, name, 0, job.keep === undefined ? 0 : 1)
+  store.queues.count(queue, 'ready', 1)
+  store.tally.row(name, queue.n, now).created++
+  store.arrivals++
+  store.wakes.queue(queue.name)
+  store.wakes.job(id)
+  rememberCreation(store, job)
+  return created
+}
+
+/** Parents of the same list first. `path` holds the jobs that are waiting for this one to be created. */
+function createWithParents(
+  store: Store,
+  list: readonly NewJob[],
+  index: number,
+  places: ReadonlyMap<JobId, number>,
+  outcomes: CreateOutcome[],
+  path: readonly JobId[],
+): void {
+  const job = list[index]!
+  for (const { parent } of job.after ?? []) {
+    const place = places.get(parent)
+    if (place === undefined || outcomes[place] !== undefined || store.db.get(hasJob, parent) !== undefined) continue
+    if (parent !== job.id && path.includes(parent)) {
+      const cycle = [...path.slice(path.indexOf(parent)), job.id]
+      const reason = `these jobs wait for each other: ${[...cycle, parent].join(' → ')}`
+      for (const id of cycle) outcomes[places.get(id)!] = { ok: 'invalid', reason }
+      return
+    }
+    if (parent === job.id) continue
+    createWithParents(store, list, place, places, outcomes, [...path, job.id])
+    if (outcomes[index] !== undefined) return
+  }
+  outcomes[index] = createJob(store, job)
+}
+
+function firstPlaces(list: readonly NewJob[]): ReadonlyMap<JobId, number> {
+  const places = new Map<JobId, number>()
+  for (const [index, { id }] of list.entries()) if (!places.has(id)) places.set(id, index)
+  return places
+}
+
+function createJob(store: Store, input: NewJob): CreateOutcome {
+  const reason = whyInvalidJob(input, maxPayload)
+  if (reason !== null) return { ok: 'invalid', reason }
+  if (isPlain(input)) return createPlainJob(store, input)
+  if (isKnown(store, input.id)) return exists
+  const missing = input.after?.find((edge) => edge.missing !== 'met' && store.db.get(hasJob, edge.parent) === undefined)
+  if (missing !== undefined) return { ok: 'orphan', missing: missing.parent }
+  const holder = input.unique && holderOf(store, input.unique.key)
+  if (holder !== undefined) {
+    const present = loadJob(store, holder)!
+    const phase = phaseIn(present)
+    if (input.unique!.conflict !== 'replace' || phase === 'active' || isFinalPhase(phase)) {
+      return { ok: 'duplicate', holder }
+    }
+    enterState(store, present, { to: replacedBy(input.id) })
+  }
+  const job = storeRare(store, input)
+  store.tally.row(job.name, job.queue.n, store.now).created++
+  takeKey(store, job)
+  rememberCreation(store, input)
+  arrive(store, job, { to: input.state, dueAt: input.at ?? store.now + (input.delay ?? 0) })
+  if (input.after !== undefined) attach(store, job, input.after)
+  if (store.decisions.length > 0) settle(store)
+  return holder === undefined ? created : { ok: 'created', replaced: holder }
+}
+
+function isKnown(store: Store, id: JobId): boolean {
+  return store.db.get(hasJob, id) !== undefined || store.db.get(hasStub, id, store.now) !== undefined
+}
+
+/** The rows of a job that is rare from its birth; its phase has put it nowhere yet. */
+function storeRare(store: Store, input: NewJob): StoredJob {
+  const { now } = store
+  const queue = queueNamed(store, input.queue)
+  const name = store.words.number('job', input.name)
+  const state = store.words.number('state', input.state.name)
+  const { id, version, by = '', priority = defaultPriority } = input
+  const born = store.queues.takePlaces()
+  const cold = encodeCold(input)
+  const row = [id, queue.n, name, version, priority, born, now, state, input.by ?? null] as const
+  store.db.run(addJob, ...row, cold, input.preview ?? null, input.payload)
+  writeHistory(store, id, 1, input.state, now, 0, by)
+  return {
+    id,
+    name,
+    version,
+    createdAt: now,
+    born,
+    cold: cold === null ? {} : (JSON.parse(cold) as Cold),
+    isRare: true,
+    queue,
+    priority,
+    seq: 0,
+    state: input.state,
+    n: 1,
+    at: now,
+    by,
+    command: undefined,
+    attempt: 0,
+    crashes: 0,
+    readyAt: now,
+    dueAt: undefined,
+    removeAt: undefined,
+    waitedMs: undefined,
+    ranMs: undefined,
+    parkedFor: undefined,
+    lastError: undefined,
+    claim: null,
+    rest: restOf(store, input),
+    derived: [],
+  }
+}
+
+function restOf(store: Store, { unique, gates, after, then, at, delay, expires }: NewJob): StoredJob['rest'] {
+  const rest: StoredJob['rest'] = {}
+  if (expires !== undefined) rest.expiresAt = store.now + expires
+  if (unique !== undefined) {
+    const expiresAt = unique.ttl === undefined ? undefined : store.now + unique.ttl
+    rest.key = { key: unique.key, until: unique.until, expiresAt }
+  }
+  if (gates?.length) rest.gates = gates.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  if (after !== undefined) {
+    rest.parents = [...new Set(after.map(({ parent }) => parent))]
+    rest.then = then && packState(then)
+    rest.thenAt = at
+    rest.thenDelay = delay
+  }
+  return rest
+}
+
+/** Opens the edges of a new child. A parent that has ended already decides at once, and a job that nothing keeps waiting is released. */
+function attach(store: Store, child: StoredJob, edges: readonly Edge[]): void {
+  let last: { parent: JobId; end: FinalPhase | 'gone' } | undefined
+  let unmet: StateInput | undefined
+  let open = 0
+  for (const edge of edges) {
+    const parent = loadJob(store, edge.parent)
+    if (parent === undefined) {
+      last = { parent: edge.parent, end: 'gone' }
+      continue
+    }
+    const phase = phaseIn(parent)
+    const isOpen = !isFinalPhase(phase) || (phase === 'failed' && !isMetBy(maskOf(edge), phase))
+    if (!parent.isRare) {
+      // Only the end of a rare job looks for edges.
+      makeRare(store, parent)
+      saveJob(store, parent)
+    }
+    openEdge(store, parent.id, child.id, edge, isOpen)
+    if (isOpen) open++
+    else if (isMetBy(maskOf(edge), phase as FinalPhase)) last = { parent: parent.id, end: phase as FinalPhase }
+    else unmet ??= unmetBy(parent.id, phase as FinalPhase)
+  }
+  if (unmet !== undefined) enterState(store, child, { to: unmet })
+  else if (last !== undefined && open === 0) release(store, child, last.parent, last.end)
+}
+
+function rememberCreation(store: Store, { id, tags, recurring }: NewJob): void {
+  for (const tag of tags ?? []) store.db.run(addTag, tag, id)
+  if (recurring !== undefined) addRun(store, recurring.id, id, recurring.at)
+}
+
+const created: CreateOutcome = Object.freeze({ ok: 'created' })
+const exists: CreateOutcome = Object.freeze({ ok: 'exists' })
