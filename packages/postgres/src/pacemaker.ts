@@ -1,0 +1,52 @@
+import { Worker } from 'node:worker_threads'
+import type { Pacemaker } from '@q/core/storage'
+import type { Connections } from './connection.ts'
+import { storable } from './payload.ts'
+
+export interface PacemakerOptions {
+  readonly ttl: number
+  readonly maxStall: number
+}
+
+/** What the thread is given. `lastTick` is shared memory: a loop that is stuck cannot send messages. */
+export interface PacemakerData {
+  readonly config: Record<string, unknown>
+  readonly text: string
+  readonly session: string
+  readonly everyMs: number
+  readonly maxStall: number
+  readonly lastTick: BigInt64Array
+}
+
+/**
+ * Renews a session from a thread and a connection of its own as long as the event loop has ticked within `maxStall`: a
+ * handler that blocks the loop for a while does not cost the session, a loop that is stuck for good does.
+ */
+export function createPacemaker(
+  connections: Connections,
+  session: string,
+  { ttl, maxStall }: PacemakerOptions,
+): Pacemaker {
+  const lastTick = new BigInt64Array(new SharedArrayBuffer(8))
+  const tick = (): void => void Atomics.store(lastTick, 0, BigInt(Date.now()))
+  tick()
+  const data: PacemakerData = {
+    config: connections.threadConfig(),
+    text: `select ${connections.schema}.heartbeat_v1(array[$1])`,
+    session: storable(session),
+    everyMs: Math.max(50, ttl / 4),
+    maxStall,
+    lastTick,
+  }
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const thread = new Worker(new URL(`./pacemaker-thread.${extension}`, import.meta.url), { workerData: data })
+  // Without it the session still lives by exchanges and heartbeats of the loop.
+  thread.on('error', () => undefined)
+  thread.unref()
+  return {
+    tick,
+    async close() {
+      await thread.terminate()
+    },
+  }
+}

@@ -1,0 +1,481 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { spawn } from 'node:child_process'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { type JobStorage, type NewJob, type QError, isQError } from '@q/core/storage'
+import { type PostgresStorage, openUrl, postgresStorage } from '@q/postgres'
+import { TcpProxy } from '@q/testkit'
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { databaseUrl, onServer, pgbouncerUrl } from './on-server.ts'
+import { dropSchemas, newSchema, quoted, returnSchema, takeSchema } from './schemas.ts'
+
+const cleanUps: (() => Promise<unknown>)[] = []
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp()
+})
+
+afterAll(dropSchemas)
+
+/** A schema that holds nothing; by a name of its own also no tables. */
+function scratchSchema(name?: string): string {
+  if (name === undefined) {
+    const taken = takeSchema()
+    cleanUps.push(() => returnSchema(taken))
+    return taken
+  }
+  cleanUps.push(() => onServer((client) => client.query(`drop schema if exists ${quoted(name)} cascade`)))
+  return name
+}
+
+function opened(options: Parameters<typeof postgresStorage>[0]): PostgresStorage {
+  const storage = postgresStorage(options)
+  cleanUps.push(() => storage.close())
+  return storage
+}
+
+let made = 0
+
+function job(over: Partial<NewJob> = {}): NewJob {
+  const id = `01${(Date.now() * 1000 + made++).toString().padStart(24, '0')}`
+  return {
+    id,
+    queue: 'mail',
+    name: 'send',
+    version: 1,
+    payload: '{}',
+    state: { name: 'enqueued', phase: 'ready' },
+    ...over,
+  }
+}
+
+async function claim(storage: JobStorage, session: string, call: number, max = 100) {
+  return storage.work.exchange({
+    session,
+    call,
+    apply: [],
+    claim: { max, queues: [{ name: 'mail' }], state: { name: 'processing', phase: 'active' } },
+  })
+}
+
+async function openSession(storage: JobStorage): Promise<string> {
+  const id = newSchema()
+  await storage.work.open({ id, server: 'here', ttl: 30_000, info: '{}' })
+  return id
+}
+
+async function until(probe: () => Promise<boolean> | boolean, withinMs = 10_000): Promise<void> {
+  const deadline = performance.now() + withinMs
+  while (!(await probe())) {
+    if (performance.now() > deadline) throw new Error('did not happen in time')
+    await pause(5)
+  }
+}
+
+describe('the schema', () => {
+  test.each(['a"; drop table x; --', "it's", 'Über $$ $q$', 'sélect', '{q}'])('may be called %s', async (name) => {
+    const schema = scratchSchema(`${name} ${newSchema()}`)
+    const storage = opened({ connectionString: databaseUrl, schema })
+    const created = job()
+    expect(await storage.jobs.create([created])).toEqual([{ ok: 'created' }])
+    const session = await openSession(storage)
+    const { claimed } = await claim(storage, session, 1)
+    expect(claimed.map(({ id }) => id)).toEqual([created.id])
+    expect(await storage.locks.acquire('l', 'o', 1000)).toMatchObject({ owner: 'o' })
+    expect((await storage.monitor.list({}, { limit: 5 })).items).toHaveLength(1)
+  })
+
+  test('that PostgreSQL would cut is refused at once', () => {
+    expect(() => postgresStorage({ connectionString: databaseUrl, schema: 'x'.repeat(64) })).toThrow(/63 bytes/)
+  })
+
+  test('is made once by eight storages that start together', async () => {
+    const schema = scratchSchema(newSchema())
+    const storages = Array.from({ length: 8 }, () => opened({ connectionString: databaseUrl, schema, connections: 1 }))
+    await Promise.all(storages.map((storage) => storage.start()))
+    const rows = await onServer((client) => client.query(`select id from ${quoted(schema)}.migration`))
+    expect(new Set(rows.rows.map(({ id }) => id)).size).toBe(rows.rowCount)
+  })
+
+  test('is named by the URL of openStorage', async () => {
+    const schema = scratchSchema()
+    const url = new URL(databaseUrl)
+    url.searchParams.set('schema', schema)
+    const storage = openUrl(url.href)
+    cleanUps.push(() => storage.close())
+    expect(await storage.jobs.create([job()])).toEqual([{ ok: 'created' }])
+    expect(storage.label).toContain(schema)
+  })
+
+  test('that half was made is finished by the next start', async () => {
+    const schema = scratchSchema(newSchema())
+    // As a process that was killed between making the schema and its first commit would leave it.
+    await onServer((client) => client.query(`create schema ${quoted(schema)}`))
+    expect(await opened({ connectionString: databaseUrl, schema }).jobs.create([job()])).toEqual([{ ok: 'created' }])
+  })
+})
+
+describe('a migration', () => {
+  test('whose process is killed in the middle leaves nothing behind, and the next start makes it', async () => {
+    const schema = newSchema()
+    scratchSchema(schema)
+    const name = newSchema()
+    const url = new URL(databaseUrl)
+    url.searchParams.set('application_name', name)
+    await onServer(async (blocker) => {
+      const q = quoted(schema)
+      await blocker.query(`create schema ${q}`)
+      await blocker.query(
+        `create table ${q}.migration (id text primary key, applied_at timestamptz not null default now())`,
+      )
+      // The child makes everything, and then waits to write down its last step.
+      await blocker.query('begin')
+      await blocker.query(`insert into ${q}.migration (id) values ('0002-create-functions')`)
+      const child = spawn(
+        process.execPath,
+        ['--conditions=@q/source', fileURLToPath(new URL('./migrate-in-child.ts', import.meta.url)), url.href, schema],
+        { stdio: 'ignore' },
+      )
+      const ended = once(child, 'exit')
+      await until(() => isWaiting(name), 30_000)
+      child.kill('SIGKILL')
+      await ended
+      await blocker.query('rollback')
+    })
+    const left = `select from pg_stat_activity where application_name = $1`
+    await until(() => onServer(async (client) => (await client.query(left, [name])).rowCount === 0))
+    const storage = opened({ connectionString: databaseUrl, schema })
+    expect(await storage.jobs.create([job()])).toEqual([{ ok: 'created' }])
+  })
+})
+
+async function isWaiting(name: string): Promise<boolean> {
+  return onServer(async (client) => {
+    const { rowCount } = await client.query(
+      `select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'`,
+      [name],
+    )
+    return rowCount === 1
+  })
+}
+
+describe('tags', () => {
+  test('are forgotten when no job has them any more', async () => {
+    const schema = scratchSchema()
+    const storage = opened({ connectionString: databaseUrl, schema })
+    const [kept, swept] = [job({ tags: ['kept'] }), job({ tags: ['swept'], keep: { deleted: 0 } })]
+    await storage.jobs.create([kept, swept])
+    expect(await storage.monitor.names('tag', '', 10)).toEqual(['kept', 'swept'])
+    const to = { name: 'deleted', phase: 'deleted' } as const
+    await storage.jobs.apply([{ id: swept.id, from: ['ready'], to }])
+    await until(async () => (await storage.upkeep.sweep(10)).removed === 1)
+    const q = quoted(schema)
+    await onServer((client) => client.query(`update ${q}.tag set seen_at = seen_at - 3600000`))
+    await storage.upkeep.sweep(10)
+    expect(await storage.monitor.names('tag', '', 10)).toEqual(['kept'])
+  })
+})
+
+describe('a pool of the caller', () => {
+  test('is used as given and not closed', async () => {
+    const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
+    cleanUps.push(() => pool.end())
+    const storage = opened({ pool, schema: scratchSchema() })
+    await storage.jobs.create([job()])
+    await storage.close()
+    expect((await pool.query<{ one: number }>('select 1 as one')).rows[0]?.one).toBe(1)
+    expect(pool.listenerCount('error')).toBe(0)
+  })
+
+  test('whose default isolation is too strict is refused with the way out', async () => {
+    const pool = new pg.Pool({
+      connectionString: databaseUrl,
+      options: '-c default_transaction_isolation=serializable',
+    })
+    cleanUps.push(() => pool.end())
+    const storage = opened({ pool, schema: scratchSchema() })
+    await expect(storage.start()).rejects.toThrow(/default_transaction_isolation/)
+  })
+})
+
+describe('inside a transaction', () => {
+  test('of Kysely a job is stored with what the caller stores, or not at all', async () => {
+    const schema = scratchSchema()
+    const storage = opened({ connectionString: databaseUrl, schema })
+    const db = new Kysely<Record<string, never>>({
+      dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: databaseUrl }) }),
+    })
+    cleanUps.push(() => db.destroy())
+    const [kept, lost] = [job(), job()]
+    await db.transaction().execute(async (trx) => {
+      expect(await storage.jobs.within(trx).create([kept])).toEqual([{ ok: 'created' }])
+      expect(await storage.monitor.get([kept.id])).toEqual([null])
+    })
+    const rolledBack = db.transaction().execute(async (trx) => {
+      await storage.jobs.within(trx).create([lost])
+      throw new Error('changed my mind')
+    })
+    await expect(rolledBack).rejects.toThrow('changed my mind')
+    const [there, gone] = await storage.monitor.get([kept.id, lost.id])
+    expect(there?.state.phase).toBe('ready')
+    expect(gone).toBeNull()
+  })
+
+  test('of a pg client a unique key held by another transaction is unavailable, and the transaction goes on', async () => {
+    const schema = scratchSchema()
+    const storage = opened({ connectionString: databaseUrl, schema })
+    await storage.start()
+    const unique = { key: 'one', until: 'final', conflict: 'skip' } as const
+    const [first, second] = [new pg.Client(databaseUrl), new pg.Client(databaseUrl)]
+    for (const client of [first, second]) {
+      await client.connect()
+      cleanUps.push(() => client.end())
+      await client.query('begin')
+    }
+    expect(await storage.jobs.within(first).create([job({ unique })])).toEqual([{ ok: 'created' }])
+    const refused = storage.jobs.within(second).create([job({ unique })])
+    await expect(refused).rejects.toSatisfy((error: unknown) => isQError(error, 'Q_STORAGE_UNAVAILABLE'))
+    const other = job()
+    expect(await storage.jobs.within(second).create([other])).toEqual([{ ok: 'created' }])
+    await second.query('commit')
+    await first.query('rollback')
+    expect((await storage.monitor.get([other.id]))[0]?.state.phase).toBe('ready')
+  })
+})
+
+describe('wake-ups', () => {
+  test('come back after the connection that listens has died without a word', { timeout: 60_000 }, async () => {
+    const schema = scratchSchema()
+    const { hostname, port } = new URL(databaseUrl)
+    const proxy = await TcpProxy.open({ host: hostname, port: Number(port || 5432) })
+    cleanUps.push(() => proxy[Symbol.asyncDispose]())
+    const listener = newSchema()
+    const through = new URL(databaseUrl)
+    through.port = String(proxy.port)
+    through.searchParams.set('application_name', listener)
+    const listen = { connectionString: through.href, canaryMs: 200 }
+    const storage = opened({ connectionString: databaseUrl, schema, listen })
+    const elsewhere = opened({ connectionString: databaseUrl, schema, listen: false })
+    let woken = 0
+    await storage.wakeups.watch([{ queue: 'mail' }], () => void woken++)
+    await elsewhere.jobs.create([job()])
+    await until(() => woken > 0)
+    const listening = async (): Promise<number> => {
+      const found = await onServer((client) =>
+        client.query('select from pg_stat_activity where application_name = $1', [listener]),
+      )
+      return found.rowCount ?? 0
+    }
+    expect(await listening()).toBe(1)
+    proxy.blackHole()
+    await until(async () => (await listening()) === 0, 15_000)
+    proxy.heal()
+    await until(async () => (await listening()) === 1, 25_000)
+    // The new connection listens a moment after it stands.
+    await until(async () => {
+      const before = woken
+      await elsewhere.jobs.create([job()])
+      return until(() => woken > before, 500).then(
+        () => true,
+        () => false,
+      )
+    })
+  })
+
+  test('are left to polling behind a pooler in transaction mode, and nothing stalls', async () => {
+    const schema = scratchSchema()
+    const storage = opened({ connectionString: pgbouncerUrl, schema })
+    await storage.start()
+    expect(storage.capabilities.push).toBe(false)
+    const watch = await storage.wakeups.watch([{ queue: 'mail' }], () => undefined)
+    await storage.jobs.create([job()])
+    const session = await openSession(storage)
+    expect((await claim(storage, session, 1)).claimed).toHaveLength(1)
+    await watch.close()
+  })
+})
+
+/** Messages of the protocol: all is well, and: the administrator ends this connection. */
+const welcome = Buffer.concat([message('R', Buffer.alloc(4)), message('Z', Buffer.from('I'))])
+const goodbye = message('E', Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0'))
+
+function message(type: string, body: Buffer): Buffer {
+  const head = Buffer.alloc(5)
+  head.write(type)
+  head.writeInt32BE(body.length + 4, 1)
+  return Buffer.concat([head, body])
+}
+
+describe('the history of a job', () => {
+  test('never goes back in time, though a claim may start before the creation it sees has ended', async () => {
+    const schema = scratchSchema()
+    const storage = opened({ connectionString: databaseUrl, schema })
+    const made = job()
+    await storage.jobs.create([made])
+    await onServer((client) => client.query(`update ${quoted(schema)}.pending set at = at + 60000`))
+    const session = await openSession(storage)
+    const { claimed } = await claim(storage, session, 1)
+    expect(claimed[0]!.claimedAt).toBeGreaterThanOrEqual(claimed[0]!.readyAt)
+    const end = { id: made.id, token: claimed[0]!.token, to: { name: 'succeeded', phase: 'succeeded' } } as const
+    await storage.work.exchange({ session, call: 2, apply: [end] })
+    const instants = (await storage.monitor.history(made.id)).map(({ at }) => at)
+    expect(instants).toHaveLength(3)
+    expect(instants).toEqual(instants.toSorted((a, b) => a - b))
+  })
+})
+
+describe('that new jobs are told of at once', () => {
+  test.each([
+    ['straight to the server', { connectionString: databaseUrl }, true],
+    [
+      'by another way past the pooler',
+      { connectionString: pgbouncerUrl, listen: { connectionString: databaseUrl } },
+      true,
+    ],
+    [
+      'when the other way is a pooler too',
+      { connectionString: databaseUrl, listen: { connectionString: pgbouncerUrl } },
+      false,
+    ],
+    ['when it was switched off', { connectionString: databaseUrl, listen: false }, false],
+  ] as const)('is said truthfully: %s', async (_, options, push) => {
+    const storage = opened({ ...options, schema: scratchSchema() })
+    await storage.start()
+    expect(storage.capabilities.push).toBe(push)
+  })
+})
+
+describe('connections', () => {
+  test('that the server ends are replaced, and the process lives', async () => {
+    const schema = scratchSchema()
+    const name = newSchema()
+    const url = new URL(databaseUrl)
+    url.searchParams.set('application_name', name)
+    const storage = opened({ connectionString: url.href, schema })
+    await storage.wakeups.watch([{ queue: 'mail' }], () => undefined)
+    for (let round = 0; round < 5; round++) {
+      await storage.jobs.create([job()])
+      await storage.monitor.counts()
+      const ended = await onServer((client) =>
+        client.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [name]),
+      )
+      expect(ended.rowCount).toBeGreaterThan(0)
+      const next = job()
+      await until(async () => {
+        try {
+          return ['created', 'exists'].includes((await storage.jobs.create([next]))[0]!.ok)
+        } catch (error) {
+          if (isQError(error, 'Q_AMBIGUOUS') || isQError(error, 'Q_STORAGE_UNAVAILABLE')) return false
+          throw error
+        }
+      })
+    }
+    expect((await storage.monitor.counts()).byPhase.ready).toBe(10)
+  })
+
+  test('that the server ends in the same breath in which it accepts them are unavailable, and the process lives', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => socket.end(Buffer.concat([welcome, goodbye])))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    cleanUps.push(async () => server.close())
+    const { port } = server.address() as AddressInfo
+    const storage = opened({ connectionString: `postgres://nobody@127.0.0.1:${port}/none`, listen: false })
+    await expect(storage.monitor.counts()).rejects.toMatchObject({ code: 'Q_STORAGE_UNAVAILABLE' })
+  })
+
+  test('that stall in a commit are given up, and the pool heals', { timeout: 90_000 }, async () => {
+    const schema = scratchSchema()
+    const { hostname, port } = new URL(databaseUrl)
+    const proxy = await TcpProxy.open({ host: hostname, port: Number(port || 5432) })
+    cleanUps.push(() => proxy[Symbol.asyncDispose]())
+    const through = new URL(databaseUrl)
+    through.port = String(proxy.port)
+    const storage = opened({ connectionString: through.href, schema, connections: 2, listen: false })
+    await storage.start()
+    const stalled = job()
+    await storage.jobs.create([job()])
+    proxy.blackHole()
+    const calls = [storage.jobs.create([stalled]), storage.jobs.create([job()])]
+    // Sent, it may have happened; never sent, because no connection could be made, it has not.
+    const outcomes = await Promise.allSettled(calls)
+    const codes = outcomes.map((outcome) =>
+      outcome.status === 'rejected' ? (outcome.reason as QError).code : 'answered',
+    )
+    expect(codes.toSorted()).toEqual(['Q_AMBIGUOUS', 'Q_STORAGE_UNAVAILABLE'])
+    proxy.heal()
+    const again = await Promise.all([storage.jobs.create([stalled]), storage.jobs.create([job()])])
+    expect(['created', 'exists']).toContain(again[0]?.[0]?.ok)
+    expect(again[1]).toEqual([{ ok: 'created' }])
+  })
+
+  test('that cannot be made are unavailable, not ambiguous', async () => {
+    const storage = opened('postgres://postgres@127.0.0.1:1/nowhere')
+    await expect(storage.jobs.create([job()])).rejects.toSatisfy((error: unknown) =>
+      isQError(error, 'Q_STORAGE_UNAVAILABLE'),
+    )
+  })
+})
+
+describe('with many jobs', () => {
+  test('hot statements and pages read indexes and never a whole table', { timeout: 120_000 }, async () => {
+    const schema = scratchSchema(newSchema())
+    const storage = opened({ connectionString: databaseUrl, schema, connections: 1 })
+    const session = await openSession(storage)
+    let call = 0
+    const run = async (count: number): Promise<void> => {
+      await storage.jobs.create(Array.from({ length: count }, () => job()))
+      const { claimed } = await claim(storage, session, ++call, count)
+      expect(claimed).toHaveLength(count)
+      const to = { name: 'succeeded', phase: 'succeeded' } as const
+      const apply = claimed.map(({ id, token }) => ({ id, token, to }))
+      const { applied } = await storage.work.exchange({ session, call: ++call, apply })
+      expect(applied.every(({ ok }) => ok === 'applied')).toBe(true)
+    }
+    // Whatever is planned now, while there is nothing, has to hold for what comes.
+    await run(20)
+    const q = quoted(schema)
+    await onServer(async (client) => {
+      await client.query(`insert into ${q}.job (id, created_at, queue, name, version, priority, flags, payload)
+        select md5(kind || g)::uuid, g, 1, 1, 1, 100, 0, '{}' from generate_series(1, 100000) g, unnest(array['', 'd']) kind`)
+      await client.query(`insert into ${q}.pending (id, seq, at, queue, name, priority, attempt, crashes, n, flags, phase)
+        select md5(g::text)::uuid, g, g, 1, 1, 100, 0, 0, 1, 0, 2 from generate_series(1, 100000) g`)
+      await client.query(`insert into ${q}.lease (id, call, seq, ready_at, at, session, queue, name, priority, attempt, crashes, n, flags, claim_state)
+        select md5('l' || g)::uuid, 1, g, g, g, 0, 1, 1, 100, 1, 0, 2, 0, 1 from generate_series(1, 20000) g`)
+      await client.query(`insert into ${q}.done (id, at, queue, name, priority, attempt, crashes, n, flags, phase, packed, error)
+        select md5('d' || g)::uuid, g, 1, 1, 100, 1, 0, 3, 0, 6, false, 'e' from generate_series(1, 100000) g`)
+      const record = `{"name":"failed","phase":6,"n":3,"at":1,"attempt":1,"by":""}`
+      await client.query(`insert into ${q}.history (id, n, records) select id, n, '[${record}]' from ${q}.done`)
+    })
+    const reads = async (): Promise<number> => {
+      // Counters reach the view when their backend reports them.
+      await pause(1_200)
+      return onServer(async (client) => {
+        const { rows } = await client.query<{ n: string }>(
+          `select (select sum(seq_tup_read) from pg_stat_user_tables where schemaname = $1)
+            + (select sum(idx_tup_read) from pg_stat_user_indexes where schemaname = $1) as n`,
+          [schema],
+        )
+        return Number(rows[0]!.n)
+      })
+    }
+    const before = await reads()
+    for (let round = 0; round < 10; round++) await run(20)
+    const failed = await storage.monitor.list({ phase: ['failed'] }, { limit: 20 })
+    expect(failed.items).toHaveLength(20)
+    const first = await storage.monitor.list({ phase: ['ready'] }, { limit: 20 })
+    expect(first.items).toHaveLength(20)
+    const second = await storage.monitor.list({ phase: ['ready'] }, { limit: 20, cursor: first.next })
+    expect(second.items).toHaveLength(20)
+    await storage.monitor.list({ queue: ['mail'] }, { limit: 20, order: 'claim' })
+    await storage.monitor.get(first.items.map(({ id }) => id))
+    await storage.upkeep.promote(100)
+    expect((await reads()) - before).toBeLessThan(10_000)
+  })
+})
