@@ -1,0 +1,618 @@
+import { createHash } from 'node:crypto'
+import {
+  claimToken,
+  cutToBytes,
+  defaultKeepMs,
+  defaultPriority,
+  isFinalPhase,
+  parseToken,
+  phases,
+  previewOf,
+} from '@q/core/storage'
+import { unpack } from './msgpack.ts'
+import type {
+  Claim,
+  ClaimToken,
+  ClaimedJob,
+  Edge,
+  FinalPhase,
+  JobSummary,
+  JobView,
+  NewJob,
+  Note,
+  Payload,
+  Phase,
+  SessionId,
+  StateInput,
+  StateRecord,
+  Transition,
+} from '@q/core/storage'
+import type { Packable, Unpacked } from './msgpack.ts'
+
+/**
+ * How a job is written. A record is a fixed head, the names, the present state, then what is there: the last claim, the
+ * history, a packed map of what most jobs do not have, and the payload (in a key of its own when it is long).
+ */
+export const recordHead = '>BHHHHI3I6I6I6HHI4I4'
+export const recordRun = '>I6I6I4c8I5c8I5'
+
+const flag = { binary: 1, run: 2, history: 4, extra: 8, long: 16, noted: 512, stub: 1024 } as const
+const never = 0xffff_ffff
+
+/** Bytes of a payload that stands in its job's record; a longer one has a key of its own, so that lists need not read it. */
+export const longestInline = 2048
+
+/** State names that take one byte. Append only. */
+export const stateNames: readonly string[] = [
+  'enqueued',
+  'deleted',
+  'failed',
+  'processing',
+  'succeeded',
+  'scheduled',
+  'awaiting',
+  'parked',
+]
+
+const bits = { reason: 1, data: 2, binary: 4, error: 8, by: 16, command: 32 } as const
+
+export function phaseNumber(phase: Phase): number {
+  return phases.indexOf(phase) + 1
+}
+
+export function phaseOf(number: number): Phase {
+  const phase = phases[number - 1]
+  if (phase === undefined) throw new Error(`a record names phase ${number}, which this version does not know`)
+  return phase
+}
+
+/** A session in eight characters: what records and keys say instead of its id. */
+export function fingerprintOf(session: SessionId): string {
+  return createHash('sha1').update(session).digest('base64url').slice(0, 8)
+}
+
+/** A state; its author and command are added by the scripts, which know both. */
+export function encodeState(state: StateInput, by?: string): Buffer {
+  const code = stateNames.indexOf(state.name) + 1
+  const parts: Buffer[] = []
+  let has = 0
+  if (code === 0) parts.push(shortText(state.name))
+  if (state.reason !== undefined) {
+    has |= bits.reason
+    parts.push(shortText(state.reason))
+  }
+  if (state.data !== undefined) {
+    has |= bits.data | (typeof state.data === 'string' ? 0 : bits.binary)
+    const data = Buffer.from(state.data as string)
+    const size = Buffer.allocUnsafe(4)
+    size.writeUInt32BE(data.length)
+    parts.push(size, data)
+  }
+  if (state.error) {
+    has |= bits.error
+    parts.push(shortText(state.error.fingerprint), shortText(state.error.preview))
+  }
+  if (by) {
+    has |= bits.by
+    parts.push(shortText(by))
+  }
+  const head = Buffer.from([phaseNumber(state.phase), has, code])
+  return parts.length === 0 ? head : Buffer.concat([head, ...parts])
+}
+
+function shortText(text: string): Buffer {
+  const cut = cutToBytes(text, 0xffff)
+  const bytes = Buffer.allocUnsafe(2 + Buffer.byteLength(cut))
+  bytes.writeUInt16BE(bytes.length - 2)
+  bytes.write(cut, 2)
+  return bytes
+}
+
+export interface DecodedState {
+  readonly state: StateInput
+  readonly by: string
+  readonly command?: string | undefined
+}
+
+export function decodeState(bytes: Buffer): DecodedState {
+  const [phase, has, code] = [bytes[0]!, bytes[1]!, bytes[2]!]
+  let at = 3
+  const text = (): string => {
+    const end = at + 2 + bytes.readUInt16BE(at)
+    const value = bytes.toString('utf8', at + 2, end)
+    at = end
+    return value
+  }
+  const name = code === 0 ? text() : stateNames[code - 1]!
+  const reason = has & bits.reason ? text() : undefined
+  let data: Payload | undefined
+  if (has & bits.data) {
+    const size = bytes.readUInt32BE(at)
+    data = payloadOf(bytes.subarray(at + 4, at + 4 + size), (has & bits.binary) !== 0)
+    at += 4 + size
+  }
+  const error = has & bits.error ? { fingerprint: text(), preview: text() } : undefined
+  const by = has & bits.by ? text() : ''
+  const command = has & bits.command ? text() : undefined
+  return {
+    state: {
+      name,
+      phase: phaseOf(phase),
+      ...(reason === undefined ? {} : { reason }),
+      ...(data === undefined ? {} : { data }),
+      ...(error === undefined ? {} : { error }),
+    },
+    by,
+    ...(command === undefined ? {} : { command }),
+  }
+}
+
+export function payloadOf(bytes: Buffer, isBinary: boolean): Payload {
+  return isBinary ? new Uint8Array(bytes) : bytes.toString('utf8')
+}
+
+// --- what scripts are given
+
+export type PackedJob = readonly Packable[]
+export type PackedTransition = readonly Packable[]
+export type PackedClaim = { readonly [key: string]: Packable }
+export type PackedNote = { readonly [key: string]: Packable }
+
+/** `circle`: the jobs of its list that it waits for and that wait for it. */
+export function packJob(job: NewJob, circle?: readonly string[]): PackedJob {
+  const packed: Packable[] = [
+    job.id,
+    job.queue,
+    job.name,
+    job.version,
+    job.priority ?? defaultPriority,
+    typeof job.payload === 'string' ? 0 : flag.binary,
+    encodeState(job.state, job.by),
+    job.payload,
+    optionsOf(job),
+  ]
+  if (circle) packed.push(circle)
+  return packed
+}
+
+/** False for a plain job: then the script has nothing to look into. */
+function optionsOf(job: NewJob): Packable {
+  const extra = extraOf(job)
+  const { after, unique, gates } = job
+  if (
+    extra === undefined &&
+    job.delay === undefined &&
+    job.at === undefined &&
+    job.expires === undefined &&
+    !after &&
+    !unique &&
+    !gates?.length
+  ) {
+    return false
+  }
+  return {
+    x: extra,
+    delay: job.delay,
+    at: job.at,
+    exp: job.expires,
+    after: after && edgesOf(after),
+    thenState: job.then && encodeState(job.then, job.by),
+    u: unique && {
+      key: unique.key,
+      claimed: unique.until === 'claimed' || undefined,
+      ttl: unique.ttl,
+      replace: unique.conflict === 'replace' || undefined,
+    },
+    gates: gates?.length
+      ? [...gates]
+          .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+          .map((gate) => ({
+            key: gate.key,
+            limit: gate.limit,
+            max: gate.rate?.max,
+            per: gate.rate?.per,
+            tell: gate.busy === 'tell' || undefined,
+          }))
+      : undefined,
+  }
+}
+
+/** What is stored with the job as it is. */
+function extraOf(job: NewJob): { [key: string]: Packable } | undefined {
+  const isLong =
+    typeof job.payload === 'string' && job.payload.length > 682 && Buffer.byteLength(job.payload) > longestInline
+  const extra = {
+    prev: job.preview ?? (isLong ? previewOf(job.payload) : undefined),
+    params: job.params && Object.keys(job.params).length > 0 ? job.params : undefined,
+    tags: job.tags?.length ? job.tags : undefined,
+    keep: job.keep && mapValues(job.keep, (keep) => (keep === null ? false : keep)),
+    crash: job.crashLimit,
+    rec: job.recurring && { id: job.recurring.id, at: job.recurring.at },
+  }
+  return Object.values(extra).some((value) => value !== undefined) ? extra : undefined
+}
+
+function mapValues<T>(map: { readonly [key: string]: T }, change: (value: T) => Packable): Packable {
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value)]))
+}
+
+/** One edge for each parent: several to the same one are met by what meets them all. */
+function edgesOf(after: readonly Edge[]): Packable {
+  const edges = new Map<string, [mask: number, missing: boolean]>()
+  for (const { parent, on, missing } of after) {
+    const [mask, isMet] = edges.get(parent) ?? [7, true]
+    edges.set(parent, [mask & edgeMask(on), isMet && missing === 'met'])
+  }
+  return [...edges].map(([parent, edge]) => [parent, ...edge])
+}
+
+function edgeMask(on: readonly FinalPhase[]): number {
+  return on.reduce((mask, phase) => mask | (phase === 'succeeded' ? 1 : phase === 'failed' ? 2 : 4), 0)
+}
+
+export function packTransition(
+  change: Transition,
+  runBucket: number | undefined,
+  create: readonly (PackedJob | false)[] | undefined,
+): PackedTransition {
+  const token = change.token === undefined ? null : tokenOf(change.token)
+  const isPlain =
+    change.token !== undefined &&
+    change.via === undefined &&
+    change.create === undefined &&
+    change.delay === undefined &&
+    change.at === undefined &&
+    change.queue === undefined &&
+    change.priority === undefined &&
+    change.params === undefined &&
+    change.keep === undefined &&
+    change.parkedFor === undefined &&
+    change.by === undefined &&
+    change.command === undefined &&
+    (change.attempt === undefined || change.attempt === 'count')
+  return [
+    change.id,
+    change.token === undefined ? false : (token?.fp ?? noClaim),
+    token?.call ?? 0,
+    encodeState(change.to),
+    change.ranMs === undefined ? false : Math.max(0, Math.round(change.ranMs)),
+    runBucket ?? 0,
+    isPlain
+      ? false
+      : {
+          from: change.from?.map((from) => (typeof from === 'string' ? phaseNumber(from) : from.state)),
+          command: change.command,
+          by: change.by,
+          via: change.via?.map((state) => encodeState(state)),
+          delay: change.delay,
+          at: change.at,
+          queue: change.queue,
+          priority: change.priority,
+          attempt: change.attempt,
+          parkedFor: change.parkedFor,
+          force: change.force,
+          grace: change.grace,
+          params: change.params && mapValues(change.params, (value) => (value === null ? false : value)),
+          keep: change.keep === null ? false : change.keep,
+          create,
+        },
+  ]
+}
+
+/** What no session is called: for a token that no claim ever made. */
+export const noClaim = '????????'
+let lastSession = { id: '', fp: noClaim }
+
+/** The claim a token names; the fingerprint of the last session is kept, for a call's tokens are nearly all of one. */
+export function tokenOf(token: ClaimToken): { readonly fp: string; readonly call: number } | null {
+  const parsed = parseToken(token)
+  if (!parsed) return null
+  if (lastSession.id !== parsed.session) lastSession = { id: parsed.session, fp: fingerprintOf(parsed.session) }
+  return { fp: lastSession.fp, call: parsed.call }
+}
+
+export function packClaim(claim: Claim): PackedClaim {
+  return {
+    max: claim.max,
+    extra: claim.extra,
+    queues: claim.queues.map((queue) => (queue.max === undefined ? [queue.name] : [queue.name, queue.max])),
+    state: encodeState(claim.state),
+    adopt: claim.adopt,
+  }
+}
+
+export function packNote(note: Note): PackedNote {
+  const token = tokenOf(note.token)
+  return {
+    id: note.id,
+    fp: token?.fp ?? noClaim,
+    call: token?.call ?? 0,
+    progress: note.progress === undefined ? undefined : kinded(note.progress),
+    from: note.log?.from,
+    lines: note.log?.lines.map(kinded),
+  }
+}
+
+/** A payload with its kind in front, where there is no flag for it. */
+export function kinded(payload: Payload): Buffer {
+  return typeof payload === 'string'
+    ? Buffer.concat([Buffer.from('t'), Buffer.from(payload)])
+    : Buffer.concat([Buffer.from('b'), payload])
+}
+
+export function unkinded(bytes: Buffer): Payload {
+  return payloadOf(bytes.subarray(1), bytes[0] === 0x62)
+}
+
+// --- what scripts and reads give back
+
+interface Run {
+  /** Of the session that claimed last. */
+  readonly fp: string
+  readonly readyAt: number
+  readonly claimedAt: number
+  readonly ranMs: number | undefined
+}
+
+export interface JobRecord {
+  readonly id: string
+  readonly phase: Phase
+  readonly isStub: boolean
+  readonly isNoted: boolean
+  readonly isLong: boolean
+  readonly isBinary: boolean
+  readonly priority: number
+  readonly attempt: number
+  readonly crashes: number
+  readonly n: number
+  readonly at: number
+  readonly seq: number
+  readonly createdAt: number
+  readonly queue: string
+  readonly name: string
+  readonly version: number
+  readonly present: Buffer
+  readonly run: Run | undefined
+  readonly history: Buffer | undefined
+  readonly extra: Map<string, Unpacked>
+  readonly payload: Buffer
+}
+
+const noExtra = new Map<string, Unpacked>()
+
+export function readRecord(id: string, bytes: Buffer): JobRecord {
+  const flags = bytes.readUInt16BE(1)
+  const queueLength = bytes.readUInt16BE(30)
+  const nameLength = bytes.readUInt16BE(32)
+  const presentLength = bytes.readUInt32BE(38)
+  let at = 42
+  const take = (size: number): Buffer => {
+    at += size
+    return bytes.subarray(at - size, at)
+  }
+  const sized = (): Buffer => {
+    const size = bytes.readUInt32BE(at)
+    at += 4
+    return take(size)
+  }
+  const queue = take(queueLength).toString()
+  const name = take(nameLength).toString()
+  const present = take(presentLength)
+  let run: Run | undefined
+  if (flags & flag.run) {
+    const block = take(42)
+    const ran = block.readUInt32BE(12)
+    run = {
+      fp: block.toString('latin1', 16, 24),
+      readyAt: block.readUIntBE(0, 6),
+      claimedAt: block.readUIntBE(6, 6),
+      ranMs: ran === never ? undefined : ran,
+    }
+  }
+  const history = flags & flag.history ? sized() : undefined
+  const extra = flags & flag.extra ? mapOf(unpack(sized())) : noExtra
+  return {
+    id,
+    phase: phaseOf(bytes[0]!),
+    isStub: (flags & flag.stub) !== 0,
+    isNoted: (flags & flag.noted) !== 0,
+    isLong: (flags & flag.long) !== 0,
+    isBinary: (flags & flag.binary) !== 0,
+    priority: bytes.readUInt16BE(3),
+    attempt: bytes.readUInt16BE(5),
+    crashes: bytes.readUInt16BE(7),
+    n: bytes.readUIntBE(9, 3),
+    at: bytes.readUIntBE(12, 6),
+    seq: bytes.readUIntBE(18, 6),
+    createdAt: bytes.readUIntBE(24, 6),
+    queue,
+    name,
+    version: bytes.readUInt32BE(34),
+    present,
+    run,
+    history,
+    extra,
+    payload: bytes.subarray(at),
+  }
+}
+
+/** An empty Lua table is packed as a list, whatever it was. */
+export function mapOf(value: Unpacked | undefined): Map<string, Unpacked> {
+  return value instanceof Map ? value : new Map()
+}
+
+export function textOf(value: Unpacked | undefined): string {
+  return value instanceof Buffer ? value.toString() : String(value)
+}
+
+export function numberOf(value: Unpacked | undefined): number | undefined {
+  return typeof value === 'number' ? value : undefined
+}
+
+export function textsOf(value: Unpacked | undefined): string[] {
+  return Array.isArray(value) ? value.map(textOf) : []
+}
+
+export function listOf(value: Unpacked | undefined): Unpacked[] {
+  return Array.isArray(value) ? value : []
+}
+
+function paramsOf(record: JobRecord): Record<string, string> {
+  const params: Record<string, string> = {}
+  for (const [key, value] of mapOf(record.extra.get('params'))) params[key] = textOf(value)
+  return params
+}
+
+const noParams: Readonly<Record<string, string>> = Object.freeze({})
+const noTags: readonly string[] = Object.freeze([])
+
+export function claimedJobOf(
+  record: JobRecord,
+  longPayload: Buffer,
+  session: SessionId,
+  call: number,
+  busy: Unpacked | undefined,
+): ClaimedJob {
+  const run = record.run!
+  const hasExtra = record.extra !== noExtra
+  const recurring = mapOf(record.extra.get('rec'))
+  return {
+    id: record.id,
+    token: claimToken(session, call),
+    queue: record.queue,
+    name: record.name,
+    version: record.version,
+    payload: payloadOf(record.isLong ? longPayload : record.payload, record.isBinary),
+    priority: record.priority,
+    attempt: record.attempt,
+    crashes: record.crashes,
+    params: hasExtra ? paramsOf(record) : noParams,
+    tags: hasExtra ? textsOf(record.extra.get('tags')) : noTags,
+    ...(recurring.size > 0
+      ? { recurring: { id: textOf(recurring.get('id')), at: numberOf(recurring.get('at'))! } }
+      : {}),
+    createdAt: record.createdAt,
+    readyAt: run.readyAt,
+    claimedAt: run.claimedAt,
+    ...(Array.isArray(busy)
+      ? { busy: { key: textOf(busy[0]), ...(busy[1] instanceof Buffer ? { holder: busy[1].toString() } : {}) } }
+      : {}),
+  }
+}
+
+/** All states of a job that are kept, oldest first. */
+export function historyOf(record: JobRecord): StateRecord[] {
+  const records: { at: number; attempt: number; state: Buffer }[] = []
+  const { history } = record
+  for (let p = 0; history && p < history.length;) {
+    const size = history.readUInt32BE(p + 8)
+    const from = p + 12
+    records.push({
+      at: history.readUIntBE(p, 6),
+      attempt: history.readUInt16BE(p + 6),
+      state: history.subarray(from, from + size),
+    })
+    p = from + size
+  }
+  records.push({ at: record.at, attempt: record.attempt, state: record.present })
+  const first = record.n - records.length + 1
+  return records.map(({ at, attempt, state }, index) => {
+    const decoded = decodeState(state)
+    return {
+      ...decoded.state,
+      n: first + index,
+      at,
+      attempt,
+      by: decoded.by,
+      ...(decoded.command === undefined ? {} : { command: decoded.command }),
+    }
+  })
+}
+
+export function presentOf(record: JobRecord): StateRecord {
+  const decoded = decodeState(record.present)
+  return {
+    ...decoded.state,
+    n: record.n,
+    at: record.at,
+    attempt: record.attempt,
+    by: decoded.by,
+    ...(decoded.command === undefined ? {} : { command: decoded.command }),
+  }
+}
+
+export function summaryOf(record: JobRecord): JobSummary {
+  const { data: _, ...state } = presentOf(record)
+  const preview = previewOfRecord(record)
+  return {
+    id: record.id,
+    queue: record.queue,
+    name: record.name,
+    version: record.version,
+    priority: record.priority,
+    state,
+    attempt: record.attempt,
+    crashes: record.crashes,
+    ...(preview === undefined ? {} : { preview }),
+    tags: textsOf(record.extra.get('tags')),
+    createdAt: record.createdAt,
+    ...instants(record),
+    ...(record.phase === 'active' ? { server: state.by } : {}),
+    ...(record.run ? { waitedMs: record.run.claimedAt - record.run.readyAt } : {}),
+    ...(record.run?.ranMs === undefined ? {} : { ranMs: record.run.ranMs }),
+  }
+}
+
+function instants(record: JobRecord): Pick<JobSummary, 'dueAt' | 'expiresAt' | 'removeAt'> {
+  const dueAt = record.phase === 'scheduled' ? numberOf(record.extra.get('due')) : undefined
+  const expiresAt = record.attempt === 0 && !isFinalPhase(record.phase) ? numberOf(record.extra.get('exp')) : undefined
+  const removeAt = removalOf(record)
+  return {
+    ...(dueAt === undefined ? {} : { dueAt }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(removeAt === undefined ? {} : { removeAt }),
+  }
+}
+
+function removalOf(record: JobRecord): number | undefined {
+  if (!isFinalPhase(record.phase)) return undefined
+  const own = record.extra.get('rm')
+  if (own !== undefined) return numberOf(own)
+  const keep = defaultKeepMs[record.phase]
+  return keep === null ? undefined : record.at + keep
+}
+
+function previewOfRecord(record: JobRecord): string | undefined {
+  const own = record.extra.get('prev')
+  if (own !== undefined) return textOf(own)
+  if (record.isBinary) return undefined
+  // Cut first: a record's payload may be bytes that end inside a character.
+  return cutToBytes(record.payload.toString('utf8', 0, 260), 256)
+}
+
+export function viewOf(
+  record: JobRecord,
+  more: {
+    readonly payload: Payload
+    readonly progress: Payload | undefined
+    readonly parents: readonly { readonly id: string; readonly phase: Phase | 'gone' }[]
+    readonly children: number
+  },
+): JobView {
+  const recurring = mapOf(record.extra.get('rec'))
+  const wish = record.extra.get('wish')
+  const reason = wish === undefined ? undefined : decodeState(mapOf(wish).get('blob') as Buffer).state.reason
+  return {
+    ...summaryOf(record),
+    state: presentOf(record),
+    payload: more.payload,
+    params: paramsOf(record),
+    ...(more.progress === undefined ? {} : { progress: more.progress }),
+    ...(recurring.size > 0
+      ? { recurring: { id: textOf(recurring.get('id')), at: numberOf(recurring.get('at'))! } }
+      : {}),
+    parents: more.parents,
+    children: more.children,
+    ...(wish === undefined ? {} : { cancelling: reason === undefined ? {} : { reason } }),
+  }
+}

@@ -1,0 +1,144 @@
+import { QError, histogramIndex, whyInvalidJob, whyInvalidTransition } from '@q/core/storage'
+import { packJob, packTransition, phaseOf, textOf } from './codec.ts'
+import { unpack } from './msgpack.ts'
+import { orderByParents } from './order-by-parents.ts'
+import { apply as applyScript } from './scripts/apply.ts'
+import { create as createScript } from './scripts/create.ts'
+import type { ApplyOutcome, CreateOutcome, JobsRoom, NewJob, Transition } from '@q/core/storage'
+import type { PackedJob, PackedTransition } from './codec.ts'
+import type { Unpacked } from './msgpack.ts'
+import type { Database } from './database.ts'
+
+export function createJobs(db: Database): JobsRoom {
+  return {
+    async create(jobs) {
+      refuseLongList(db, 'create', jobs.length)
+      if (jobs.length === 0) return []
+      const prepared = prepareJobs(db, jobs)
+      const answer = await db.run(createScript, { jobs: prepared.packed, publish: db.publishCommand() })
+      return prepared.outcomes(unpack(answer as Buffer))
+    },
+
+    async apply(list) {
+      refuseLongList(db, 'apply', list.length)
+      if (list.length === 0) return []
+      const prepared = prepareTransitions(db, list)
+      const answer = await db.run(applyScript, { apply: prepared.packed, publish: db.publishCommand() })
+      return prepared.outcomes(unpack(answer as Buffer))
+    },
+  }
+}
+
+export function refuseLongList(db: Database, operation: string, size: number): void {
+  if (size <= db.maxBatch) return
+  throw new QError(
+    'Q_OPTION_INVALID',
+    `${size} items in one "${operation}" are more than the ${db.maxBatch} this storage takes: split them.`,
+  )
+}
+
+interface Prepared<Packed, Outcome> {
+  readonly packed: readonly (Packed | false)[]
+  outcomes(answer: Unpacked): Outcome[]
+}
+
+/** Invalid jobs are not sent; parents are sent before their children. The answer comes back in the order of the list. */
+export function prepareJobs(db: Database, jobs: readonly NewJob[]): Prepared<PackedJob, CreateOutcome> {
+  const reasons = jobs.map((job) => whyInvalidJob(job, db.maxPayload))
+  const order = jobs.some((job) => job.after?.length) ? orderByParents(jobs) : null
+  const packed = (order?.places ?? Array.from(jobs.keys())).map((index) =>
+    reasons[index] === null ? packJob(jobs[index]!, order?.circles.get(index)?.ids) : false,
+  )
+  return {
+    packed,
+    outcomes(answer) {
+      const list = answer as Unpacked[]
+      const outcomes: CreateOutcome[] = []
+      for (const [place, outcome] of list.entries()) {
+        const index = order ? order.places[place]! : place
+        const reason = outcome === 5 ? (reasons[index] ?? order?.circles.get(index)?.reason ?? null) : null
+        outcomes[index] = createOutcomeOf(outcome, reason)
+      }
+      return outcomes
+    },
+  }
+}
+
+const created: CreateOutcome = { ok: 'created' }
+const exists: CreateOutcome = { ok: 'exists' }
+
+function createOutcomeOf(answer: Unpacked, reason: string | null): CreateOutcome {
+  if (reason !== null) return { ok: 'invalid', reason }
+  if (answer === 0) return created
+  if (answer === 1) return exists
+  const [what, id] = answer as [Unpacked, Unpacked]
+  switch (textOf(what)) {
+    case 'c':
+      return { ok: 'created', replaced: textOf(id) }
+    case 'd':
+      return { ok: 'duplicate', holder: textOf(id) }
+    case 'o':
+      return { ok: 'orphan', missing: textOf(id) }
+    default:
+      throw new Error(`the creation of a job was answered with "${textOf(what)}"`)
+  }
+}
+
+export function prepareTransitions(
+  db: Database,
+  list: readonly Transition[],
+): Prepared<PackedTransition, ApplyOutcome> {
+  const reasons = list.map((change) => whyInvalidTransition(change, db.maxPayload))
+  const follow = list.map((change, index) =>
+    change.create && reasons[index] === null ? prepareJobs(db, change.create) : null,
+  )
+  const packed = list.map((change, index) =>
+    reasons[index] === null
+      ? packTransition(
+          change,
+          change.ranMs === undefined ? undefined : histogramIndex(change.ranMs),
+          follow[index]?.packed,
+        )
+      : false,
+  )
+  return {
+    packed,
+    outcomes: (answer) =>
+      (answer as Unpacked[]).map((outcome, index) =>
+        applyOutcomeOf(outcome, reasons[index] ?? null, (jobs) => follow[index]!.outcomes(jobs)),
+      ),
+  }
+}
+
+const applied: ApplyOutcome = { ok: 'applied', released: 0 }
+const plainOutcomes: readonly ApplyOutcome[] = [
+  applied,
+  { ok: 'already' },
+  { ok: 'stale' },
+  { ok: 'missing' },
+  { ok: 'signalled' },
+]
+
+export function applyOutcomeOf(
+  answer: Unpacked,
+  reason: string | null,
+  createdOf: (jobs: Unpacked) => CreateOutcome[],
+): ApplyOutcome {
+  if (reason !== null) return { ok: 'invalid', reason }
+  if (typeof answer === 'number') return plainOutcomes[answer]!
+  const [what, first, second] = answer as [Unpacked, Unpacked, Unpacked | undefined]
+  switch (textOf(what)) {
+    case 'a':
+      return {
+        ok: 'applied',
+        released: first as number,
+        ...(Array.isArray(second) ? { created: createdOf(second) } : {}),
+      }
+    case 'r':
+      return { ok: 'refused', phase: phaseOf(first as number), state: textOf(second) }
+    case 'd':
+      return { ok: 'duplicate', holder: textOf(first) }
+    default:
+      throw new Error(`a transition was answered with "${textOf(what)}"`)
+  }
+}
