@@ -1,0 +1,5 @@
+export { type AuthorizeContext, type Authorize, type Grant } from './access/grant.ts'
+export { type Permission, type Resource, type Role } from './access/permission.ts'
+export { type AuditEvent } from './commands/audit.ts'
+export { createDashboard, type Dashboard, type DashboardOptions, type RequestInfo } from './dashboard.ts'
+export { type RedactOptions } from './redact.ts'
