@@ -2,6 +2,7 @@ import {
   type ApplyOutcome,
   type ClaimedJob,
   type CreateOutcome,
+  type JobCircle,
   type NewJob,
   type StateInput,
   type StateRecord,
@@ -41,6 +42,8 @@ export interface JobRow {
   readonly dl?: number | undefined
   /** Edges. */
   readonly af?: readonly { readonly parent: string; readonly mask: number; readonly met: boolean }[] | undefined
+  /** Jobs of the same list, this one among them, that wait for each other: invalid, unless one of them is stored already. */
+  readonly ci?: readonly string[] | undefined
 }
 
 /** A text payload longer than this has its preview stored beside it, so that lists need not read it. */
@@ -139,7 +142,7 @@ export interface RawOutcome {
   readonly slow?: readonly RawOutcome[]
 }
 
-export function decodeCreateOutcome(raw: RawOutcome): CreateOutcome {
+export function decodeCreateOutcome(raw: RawOutcome, circle: JobCircle | undefined): CreateOutcome {
   switch (raw.ok) {
     case 'created':
       return raw.replaced === undefined ? { ok: 'created' } : { ok: 'created', replaced: uuidToId(raw.replaced) }
@@ -149,6 +152,8 @@ export function decodeCreateOutcome(raw: RawOutcome): CreateOutcome {
       return { ok: 'duplicate', holder: uuidToId(raw.holder!) }
     case 'orphan':
       return { ok: 'orphan', missing: uuidToId(raw.missing!) }
+    case 'circle':
+      return { ok: 'invalid', reason: circle!.reason }
     default:
       throw new TypeError(`"${raw.ok}" is no outcome of a creation`)
   }

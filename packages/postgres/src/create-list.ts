@@ -1,6 +1,7 @@
-import { type CreateOutcome, type NewJob, whyInvalidJob } from '@q/core/storage'
+import { type CreateOutcome, type NewJob, orderByParents, whyInvalidJob } from '@q/core/storage'
 import { maxPayload } from './capabilities.ts'
 import { type CreateReply, type JobRow, decodeCreateOutcome, encodeJob, isSlowToCreate } from './codec.ts'
+import { idToUuid } from './id.ts'
 import type { Names } from './names.ts'
 
 /** A list of new jobs as the functions take it, and how to read their answer. */
@@ -21,23 +22,27 @@ export function encodeCreateList(
   const repeated = repeatedIds(jobs)
   const plain: JobRow[] = []
   const slow: JobRow[] = []
-  for (const [i, job] of jobs.entries()) {
+  const order = jobs.some(({ after }) => after?.length) ? orderByParents(jobs) : undefined
+  for (const i of order?.places ?? jobs.keys()) {
+    const job = jobs[i]!
     const reason = whyInvalidJob(job, maxPayload) ?? refuse(job)
     if (reason !== null) {
       known.set(i, { ok: 'invalid', reason })
       continue
     }
     const row = encodeJob(job, i, names)
-    if (isSlowToCreate(row) || repeated.has(job.id)) slow.push(row)
+    const circle = order?.circles.get(i)
+    if (circle !== undefined) slow.push({ ...row, ci: circle.ids.map(idToUuid) })
+    else if (isSlowToCreate(row) || repeated.has(job.id)) slow.push(row)
     else plain.push(row)
   }
   return {
     plain,
-    slow: slow.some((row) => row.af !== undefined) ? parentsFirst(jobs, slow, known) : slow,
+    slow,
     outcomes(reply) {
       const outcomes: CreateOutcome[] = jobs.map((_, i) => known.get(i) ?? { ok: 'exists' })
       for (const i of reply.plain ?? []) outcomes[i] = { ok: 'created' }
-      for (const raw of reply.slow ?? []) outcomes[raw.i] = decodeCreateOutcome(raw)
+      for (const raw of reply.slow ?? []) outcomes[raw.i] = decodeCreateOutcome(raw, order?.circles.get(raw.i))
       return outcomes
     },
   }
@@ -65,29 +70,4 @@ function repeatedIds(jobs: readonly NewJob[]): ReadonlySet<string> {
     seen.add(id)
   }
   return repeated
-}
-
-/** Those that wait for each other are answered as invalid. */
-function parentsFirst(jobs: readonly NewJob[], rows: readonly JobRow[], known: Map<number, CreateOutcome>): JobRow[] {
-  const places = new Map<string, JobRow>()
-  for (const row of rows) if (!places.has(row.id)) places.set(row.id, row)
-  const ordered = new Set<JobRow>()
-  const visit = (row: JobRow, path: readonly JobRow[]): void => {
-    for (const { parent } of row.af ?? []) {
-      const before = places.get(parent)
-      if (before === undefined || ordered.has(before) || known.has(before.i)) continue
-      if (path.includes(before)) {
-        const loop = [...path.slice(path.indexOf(before)), row]
-        const ids = [...loop, before].map(({ i }) => jobs[i]!.id)
-        for (const { i } of loop)
-          known.set(i, { ok: 'invalid', reason: `these jobs wait for each other: ${ids.join(' → ')}` })
-        return
-      }
-      visit(before, [...path, row])
-      if (known.has(row.i)) return
-    }
-    ordered.add(row)
-  }
-  for (const row of rows) if (!ordered.has(row) && !known.has(row.i)) visit(row, [])
-  return [...ordered]
 }

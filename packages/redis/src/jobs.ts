@@ -1,7 +1,6 @@
-import { QError, histogramIndex, whyInvalidJob, whyInvalidTransition } from '@q/core/storage'
+import { QError, histogramIndex, orderByParents, whyInvalidJob, whyInvalidTransition } from '@q/core/storage'
 import { packJob, packTransition, phaseOf, textOf } from './codec.ts'
 import { unpack } from './msgpack.ts'
-import { orderByParents } from './order-by-parents.ts'
 import { apply as applyScript } from './scripts/apply.ts'
 import { create as createScript } from './scripts/create.ts'
 import type { ApplyOutcome, CreateOutcome, JobsRoom, NewJob, Transition } from '@q/core/storage'

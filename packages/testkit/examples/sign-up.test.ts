@@ -15,8 +15,9 @@ async function signUp(client: BaseClient, to: string): Promise<void> {
   await client.schedule(sendMail, { to, subject: 'How is it going?' }, { in: '3d' })
 }
 
-await test('whoever signs up is welcomed at once, and asked how it goes three days later', async () => {
-  await using q = await createTestQ({ jobs: [sendMail], now: '2027-03-28T00:00:00Z' })
+await test('whoever signs up is welcomed at once, and asked how it goes three days later', async (t) => {
+  const q = await createTestQ({ jobs: [sendMail], now: '2027-03-28T00:00:00Z' })
+  t.after(() => q[Symbol.asyncDispose]())
   await signUp(q.client, 'ada@example.com')
 
   q.expectEnqueued(sendMail, { subject: 'Welcome' })

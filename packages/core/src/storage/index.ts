@@ -51,6 +51,7 @@ export {
   claimToken,
   parseToken,
 } from './work.ts'
+export { type JobCircle, type ParentOrder, orderByParents } from './order-by-parents.ts'
 export { type Recovered, type UpkeepRoom } from './upkeep.ts'
 export {
   type Paused,

@@ -61,6 +61,10 @@ declare
 begin
   perform 1 from ${q}.job where id = v_id union all select 1 from ${q}.stub where id = v_id and until > p_now;
   if found then return '{"ok":"exists"}'; end if;
+  if p ? 'ci' then
+    perform 1 from ${q}.job where id in (select c::uuid from jsonb_array_elements_text(p->'ci') c);
+    if not found then return '{"ok":"circle"}'; end if;
+  end if;
   for v_edge in select e from jsonb_array_elements(coalesce(p->'af', '[]')) e order by e->>'parent' loop
     if not (v_edge->>'met')::boolean then
       perform 1 from ${q}.job where id = (v_edge->>'parent')::uuid;

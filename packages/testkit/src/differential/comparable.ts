@@ -6,7 +6,7 @@ const ofTime = new Set(
   ).split(' '),
 )
 /** Of several parents that decide at once any may be named. */
-const ofAParent = /^parent \w+ \w+$/
+const ofAParent = /^parent \w+ (\w+|is gone)$/
 /** Lists whose order means nothing. */
 const unordered = new Set(['parents', 'holders', 'cancel', 'names', 'gates', 'tags'])
 

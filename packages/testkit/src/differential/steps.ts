@@ -5,6 +5,7 @@ import type {
   Exchange,
   ExchangeResult,
   JobSummary,
+  NewJob,
   Phase,
   Reconciled,
   RecurringPut,
@@ -44,12 +45,26 @@ export const plays: readonly (readonly [weight: number, play: Play])[] = [
 ]
 
 async function create(pair: Pair, world: World, sender: Sender): Promise<void> {
-  const list = Array.from({ length: world.random.int(1, 4) }, () => world.newJob())
-  await sender.repeatable(pair, world, {
-    says: say('create', list),
-    run: ({ storage }) => storage.jobs.create(list),
-    shape: (outcomes) => outcomes.map(withoutReason),
-  })
+  for (const list of untilReplacing(Array.from({ length: world.random.int(1, 4) }, () => world.newJob()))) {
+    await sender.repeatable(pair, world, {
+      says: say('create', list),
+      run: ({ storage }) => storage.jobs.create(list),
+      shape: (outcomes) => outcomes.map(withoutReason),
+    })
+  }
+}
+
+/**
+ * Children of a replaced job are released by the call that replaces it. Whether they stand before or behind what follows in
+ * the same list is nobody's promise, so a list ends with what replaces.
+ */
+function untilReplacing(list: readonly NewJob[]): NewJob[][] {
+  const lists: NewJob[][] = [[]]
+  for (const item of list) {
+    if (lists.at(-1)!.at(-1)?.unique?.conflict === 'replace') lists.push([])
+    lists.at(-1)!.push(item)
+  }
+  return lists
 }
 
 async function exchange(pair: Pair, world: World, sender: Sender): Promise<void> {

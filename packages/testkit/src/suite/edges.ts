@@ -202,6 +202,13 @@ export const edges: Chapter = chapter('Edges', {
       'no cycle can be made',
     )
     assert.ok(refused[0]?.ok === 'invalid' && refused[0].reason.includes(y!.id), 'the reason names the path')
+
+    await t.create([y!])
+    assert.deepEqual(
+      (await t.storage.jobs.create(cycle)).map(({ ok }) => ok),
+      ['created', 'exists'],
+      'one that is stored already waits for nobody, so the others do not go in a circle',
+    )
   },
 
   '79 a chain runs link by link': async (t) => {

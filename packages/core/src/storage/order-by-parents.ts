@@ -1,19 +1,21 @@
-import type { NewJob } from '@q/core/storage'
+import type { NewJob } from './job.ts'
 
-export interface Order {
+/** How the jobs of one list hang together. */
+export interface ParentOrder {
   /** The places of a list so that parents stand before their children, otherwise as given. */
   readonly places: readonly number[]
   /** Jobs that wait for each other, by place. Invalid, unless one of them is stored already. */
-  readonly circles: ReadonlyMap<number, Circle>
+  readonly circles: ReadonlyMap<number, JobCircle>
 }
 
-export interface Circle {
+export interface JobCircle {
   readonly ids: readonly string[]
   readonly reason: string
 }
 
-export function orderByParents(jobs: readonly NewJob[]): Order {
-  const circles = new Map<number, Circle>()
+/** For storages that are sent a list as a whole, and cannot look up a parent while they order it. */
+export function orderByParents(jobs: readonly NewJob[]): ParentOrder {
+  const circles = new Map<number, JobCircle>()
   const places = new Map<string, number>()
   for (const [index, job] of jobs.entries()) if (!places.has(job.id)) places.set(job.id, index)
   const order: number[] = []
