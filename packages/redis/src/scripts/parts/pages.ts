@@ -75,7 +75,8 @@ local function ofStream(phase, found)
     if A.from and (not start or A.from > start) then start = A.from end
     start = start and string.format('%.0f', start) or '-'
   end
-  local live, seen, place, lastAt = 0, 0, nil, nil
+  -- A job that left and came back within a millisecond stands there twice, and counts once.
+  local live, seen, known, place, lastAt = 0, 0, {}, nil, nil
   while true do
     local from = place and '(' .. place or start
     local entries
@@ -100,7 +101,8 @@ local function ofStream(phase, found)
       seen = seen + #ids / 26
       for k = 1, #list do
         local j = get(list[k])
-        if j and j.phase == phase and j.at == at and not has(j, STUB) then
+        if j and j.phase == phase and j.at == at and not has(j, STUB) and not known[j.id] then
+          known[j.id] = true
           live = live + 1
           found[#found + 1] = { at, list[k] }
         end
@@ -137,12 +139,9 @@ end
 local function replyWith(found, horizon)
   table.sort(found, inOrder)
   local reply, ids, last = { '' }, {}, nil
-  for i = 1, #found do
-    if i > 1 and found[i][2] == found[i - 1][2] and found[i][1] == found[i - 1][1] then found[i].twice = true end
-  end
   local shown = 0
   for i = 1, #found do
-    if not found[i].twice then
+    if not last or found[i][2] ~= last[2] then
       if shown == A.count then
         horizon = nil
         break
