@@ -8,7 +8,7 @@ const conditions = ['@q/source', ...defaultServerConditions]
  * The parts of `npm test`, in the order they run, one after another: so the time printed for a part is its own.
  * `npm run test:fast` names those that need no server; whoever needs one gets it from `scripts/services`.
  */
-const parts: Record<string, { root: string; include?: string[]; maxWorkers?: number }> = {
+const parts: Record<string, { root: string; include?: string[]; maxConcurrency?: number }> = {
   core: { root: './packages/core' },
   testkit: { root: './packages/testkit' },
   sqlite: { root: './packages/sqlite' },
@@ -20,7 +20,7 @@ const parts: Record<string, { root: string; include?: string[]; maxWorkers?: num
   bench: { root: './bench' },
   scripts: { root: './scripts', include: ['test/**/*.test.ts'] },
   // Its tests mostly wait: for leases to run out, for processes to start.
-  faults: { root: './packages/testkit', include: ['faults/**/*.test.ts'], maxWorkers: 2 },
+  faults: { root: './packages/testkit', include: ['faults/**/*.test.ts'], maxConcurrency: 3 },
 }
 
 /**
@@ -36,7 +36,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './scripts/test-parts.ts', ...(results === undefined ? [] : ['json'])],
     outputFile: results === undefined ? {} : { json: results },
-    projects: Object.entries(parts).map(([name, { root, include, maxWorkers }], order) => ({
+    projects: Object.entries(parts).map(([name, { root, include, maxConcurrency }], order) => ({
       ssr: { resolve: { conditions, externalConditions: ['@q/source'] } },
       resolve: { conditions },
       test: {
@@ -45,7 +45,9 @@ export default defineConfig({
         include: include ?? ['src/**/*.test.ts', 'test/**/*.test.ts'],
         // Native addons want processes, not threads.
         pool: 'forks',
-        ...(maxWorkers === undefined ? {} : { maxWorkers, maxConcurrency: 3 }),
+        // Vitest would leave a core to itself, which on two cores is half of them.
+        maxWorkers: 2,
+        ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
         testTimeout: isShared ? 90_000 : 30_000,
         // Said in the output; see scripts/test-parts.ts.
         retry: isShared ? 1 : 0,
