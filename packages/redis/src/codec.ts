@@ -30,13 +30,21 @@ import type {
 import type { Packable, Unpacked } from './msgpack.ts'
 
 /**
- * How a job is written. A record is a fixed head, the names, the present state, then what is there: the last claim, the
- * history, a packed map of what most jobs do not have, and the payload (in a key of its own when it is long).
+ * How a job is written: first what every transition changes, then the last claim, then what stays (place, names, a packed
+ * map of what most jobs do not have, the payload unless it is long and has a key of its own), and at the end the states,
+ * oldest first. So a job takes its next state by a new start, the same middle and one more state.
  */
-export const recordHead = '>BHHHHI3I6I6I6HHI4I4'
-export const recordRun = '>I6I6I4c8I5c8I5'
+export const recordHead = '>BHI3I6I4H'
+export const recordRun = '>I4c8I5c8I5I6I6'
+export const recordRest = '>I6I6HHHHI4I4'
+export const recordState = '>I6HI4'
 
-const flag = { binary: 1, run: 2, history: 4, extra: 8, long: 16, noted: 512, stub: 1024 } as const
+const headLength = 18
+const runLength = 42
+const restLength = 28
+const stateLength = 12
+
+const flag = { binary: 1, run: 2, extra: 8, long: 16, noted: 512, stub: 1024 } as const
 const never = 0xffff_ffff
 
 /** Bytes of a payload that stands in its job's record; a longer one has a key of its own, so that lists need not read it. */
@@ -373,7 +381,7 @@ export interface JobRecord {
   readonly version: number
   readonly present: Buffer
   readonly run: Run | undefined
-  readonly history: Buffer | undefined
+  readonly history: Buffer
   readonly extra: Map<string, Unpacked>
   readonly payload: Buffer
 }
@@ -382,35 +390,18 @@ const noExtra = new Map<string, Unpacked>()
 
 export function readRecord(id: string, bytes: Buffer): JobRecord {
   const flags = bytes.readUInt16BE(1)
-  const queueLength = bytes.readUInt16BE(30)
-  const nameLength = bytes.readUInt16BE(32)
-  const presentLength = bytes.readUInt32BE(38)
-  let at = 42
+  const presentLength = bytes.readUInt32BE(12)
+  const rest = headLength + (flags & flag.run ? runLength : 0)
+  let at = rest + restLength
   const take = (size: number): Buffer => {
     at += size
     return bytes.subarray(at - size, at)
   }
-  const sized = (): Buffer => {
-    const size = bytes.readUInt32BE(at)
-    at += 4
-    return take(size)
-  }
-  const queue = take(queueLength).toString()
-  const name = take(nameLength).toString()
-  const present = take(presentLength)
-  let run: Run | undefined
-  if (flags & flag.run) {
-    const block = take(42)
-    const ran = block.readUInt32BE(12)
-    run = {
-      fp: block.toString('latin1', 16, 24),
-      readyAt: block.readUIntBE(0, 6),
-      claimedAt: block.readUIntBE(6, 6),
-      ranMs: ran === never ? undefined : ran,
-    }
-  }
-  const history = flags & flag.history ? sized() : undefined
-  const extra = flags & flag.extra ? mapOf(unpack(sized())) : noExtra
+  const queue = take(bytes.readUInt16BE(rest + 14)).toString()
+  const name = take(bytes.readUInt16BE(rest + 16)).toString()
+  const extra = flags & flag.extra ? mapOf(unpack(take(take(4).readUInt32BE()))) : noExtra
+  const payload = take(bytes.readUInt32BE(rest + 24))
+  const presentAt = bytes.length - presentLength
   return {
     id,
     phase: phaseOf(bytes[0]!),
@@ -418,21 +409,31 @@ export function readRecord(id: string, bytes: Buffer): JobRecord {
     isNoted: (flags & flag.noted) !== 0,
     isLong: (flags & flag.long) !== 0,
     isBinary: (flags & flag.binary) !== 0,
-    priority: bytes.readUInt16BE(3),
-    attempt: bytes.readUInt16BE(5),
-    crashes: bytes.readUInt16BE(7),
-    n: bytes.readUIntBE(9, 3),
-    at: bytes.readUIntBE(12, 6),
-    seq: bytes.readUIntBE(18, 6),
-    createdAt: bytes.readUIntBE(24, 6),
+    priority: bytes.readUInt16BE(rest + 12),
+    attempt: bytes.readUInt16BE(16),
+    crashes: bytes.readUInt16BE(rest + 18),
+    n: bytes.readUIntBE(3, 3),
+    at: bytes.readUIntBE(6, 6),
+    seq: bytes.readUIntBE(rest, 6),
+    createdAt: bytes.readUIntBE(rest + 6, 6),
     queue,
     name,
-    version: bytes.readUInt32BE(34),
-    present,
-    run,
-    history,
+    version: bytes.readUInt32BE(rest + 20),
+    present: bytes.subarray(presentAt),
+    run: flags & flag.run ? readRun(bytes.subarray(headLength, rest)) : undefined,
+    history: bytes.subarray(at, presentAt - stateLength),
     extra,
-    payload: bytes.subarray(at),
+    payload,
+  }
+}
+
+function readRun(block: Buffer): Run {
+  const ran = block.readUInt32BE(0)
+  return {
+    fp: block.toString('latin1', 17, 25),
+    readyAt: block.readUIntBE(30, 6),
+    claimedAt: block.readUIntBE(36, 6),
+    ranMs: ran === never ? undefined : ran,
   }
 }
 
@@ -504,9 +505,9 @@ export function claimedJobOf(
 export function historyOf(record: JobRecord): StateRecord[] {
   const records: { at: number; attempt: number; state: Buffer }[] = []
   const { history } = record
-  for (let p = 0; history && p < history.length;) {
+  for (let p = 0; p < history.length;) {
     const size = history.readUInt32BE(p + 8)
-    const from = p + 12
+    const from = p + stateLength
     records.push({
       at: history.readUIntBE(p, 6),
       attempt: history.readUInt16BE(p + 6),

@@ -1,4 +1,4 @@
-import { recordHead, recordRun, stateNames } from '../../codec.ts'
+import { recordHead, recordRest, recordRun, recordState, stateNames } from '../../codec.ts'
 
 /**
  * A job's record in Lua: the same layout as in codec.ts. Texts are never looked into; a state is an opaque piece of which
@@ -8,25 +8,21 @@ import { recordHead, recordRun, stateNames } from '../../codec.ts'
 export const record: string = /* lua */ `
 local AWAITING, SCHEDULED, READY, ACTIVE, PARKED, SUCCEEDED, FAILED, DELETED = 1, 2, 3, 4, 5, 6, 7, 8
 local PHASES = { 'awaiting', 'scheduled', 'ready', 'active', 'parked', 'succeeded', 'failed', 'deleted' }
-local BIN, RUN, HIST, EXTRA, LONG, HANDED, WAITING, CHILDREN, PREFETCHED, NOTED, STUB, FRAIL = 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048
+local BIN, RUN, EXTRA, LONG, HANDED, WAITING, CHILDREN, PREFETCHED, NOTED, STUB, FRAIL = 1, 2, 8, 16, 32, 64, 128, 256, 512, 1024, 2048
 local KEPT = BIN + LONG + HANDED + WAITING + CHILDREN + PREFETCHED + NOTED + STUB + FRAIL
 local NAMES = { ${stateNames.map((name) => `'${name}'`).join(', ')} }
 local NOBODY = '--------'
 
 -- All fields a job will ever have stand in one constructor: a table that grows costs more than the rest of this.
 local function parse(id, s)
-  local phase, f, prio, attempt, crashes, n, at, seq, created, ql, nl, version, cl, p = sunpack('${recordHead}', s)
-  local ready, claimed, ran, fp, number, cfp, ccall
-  local hist, xs = '', ''
-  local nameAt = p + ql
-  local curAt = nameAt + nl
-  p = curAt + cl
-  if band(f, RUN) ~= 0 then ready, claimed, ran, fp, number, cfp, ccall, p = sunpack('${recordRun}', s, p) end
-  if band(f, HIST) ~= 0 then
-    local size = sunpack('>I4', s, p)
-    hist = sub(s, p + 4, p + 3 + size)
-    p = p + 4 + size
-  end
+  local phase, f, n, at, cl, attempt, p = sunpack('${recordHead}', s)
+  local ran, cfp, ccall, fp, number, ready, claimed
+  if band(f, RUN) ~= 0 then ran, cfp, ccall, fp, number, ready, claimed, p = sunpack('${recordRun}', s, p) end
+  local seq, created, prio, ql, nl, crashes, version, pl, queueAt = sunpack('${recordRest}', s, p)
+  local nameAt = queueAt + ql
+  local xs = ''
+  p = nameAt + nl
+  local name = sub(s, nameAt, p - 1)
   if band(f, EXTRA) ~= 0 then
     local size = sunpack('>I4', s, p)
     xs = sub(s, p + 4, p + 3 + size)
@@ -34,10 +30,10 @@ local function parse(id, s)
   end
   return {
     id = id, phase = phase, f = band(f, KEPT), prio = prio, attempt = attempt, crashes = crashes, n = n, at = at,
-    seq = seq, created = created, version = version, queue = sub(s, curAt - nl - ql, nameAt - 1),
-    name = sub(s, nameAt, curAt - 1), cur = sub(s, curAt, curAt + cl - 1), hist = hist, xs = xs, x = nil,
+    seq = seq, created = created, version = version, queue = sub(s, queueAt, nameAt - 1), name = name,
+    cur = cl > 0 and sub(s, -cl) or '', hist = sub(s, p + pl, -cl - 13), xs = xs, x = nil,
     ready = ready, claimed = claimed, ran = ran, fp = fp, call = number, cfp = cfp, ccall = ccall,
-    payload = sub(s, p), phase0 = phase, n0 = n, fp0 = fp, dirty = nil, packed = nil, gone = nil,
+    payload = sub(s, p, p + pl - 1), phase0 = phase, n0 = n, fp0 = fp, dirty = nil, packed = nil, gone = nil,
   }
 end
 
@@ -55,16 +51,16 @@ local function set(j, flag) if band(j.f, flag) == 0 then j.f = j.f + flag end en
 local function unset(j, flag) if band(j.f, flag) ~= 0 then j.f = j.f - flag end end
 
 local function pack(j)
-  local f, run, hist, xs = j.f, '', j.hist, j.xs
+  local f, run, xs = j.f, '', j.xs
   if j.x then xs = next(j.x) ~= nil and mpack(j.x) or '' end
   if j.claimed then
     f = f + RUN
-    run = spack('${recordRun}', j.ready, j.claimed, j.ran, j.fp, j.call, j.cfp, j.ccall)
+    run = spack('${recordRun}', j.ran, j.cfp, j.ccall, j.fp, j.call, j.ready, j.claimed)
   end
-  if hist ~= '' then f = f + HIST; hist = spack('>I4', #hist) .. hist end
   if xs ~= '' then f = f + EXTRA; xs = spack('>I4', #xs) .. xs end
-  return spack('${recordHead}', j.phase, f, j.prio, j.attempt, j.crashes, j.n, j.at, j.seq, j.created, #j.queue, #j.name,
-    j.version, #j.cur) .. j.queue .. j.name .. j.cur .. run .. hist .. xs .. j.payload
+  return spack('${recordHead}', j.phase, f, j.n, j.at, #j.cur, j.attempt) .. run
+    .. spack('${recordRest}', j.seq, j.created, j.prio, #j.queue, #j.name, j.crashes, j.version, #j.payload)
+    .. j.queue .. j.name .. xs .. j.payload .. j.hist .. spack('${recordState}', j.at, j.attempt, #j.cur) .. j.cur
 end
 
 -- A state the storage enters by itself.
@@ -117,7 +113,7 @@ end
 -- Enters a state: the present one goes to the history, of which the last 200 records are kept.
 local function push(j, blob)
   if j.cur ~= '' then
-    local hist = j.hist .. spack('>I6HI4', j.at, j.attempt, #j.cur) .. j.cur
+    local hist = j.hist .. spack('${recordState}', j.at, j.attempt, #j.cur) .. j.cur
     if j.n >= 200 then hist = sub(hist, 13 + sunpack('>I4', hist, 9)) end
     j.hist = hist
   end

@@ -35,9 +35,9 @@ local function remove(j)
 end
 
 local function isLive(id, phase, at)
-  local head = call('GETRANGE', K.job .. id, 0, 17)
-  if #head < 18 then return false end
-  local p, f, t = sunpack('>BHxxxxxxxxxI6', head)
+  local head = call('GETRANGE', K.job .. id, 0, 11)
+  if #head < 12 then return false end
+  local p, f, t = sunpack('>BHxxxI6', head)
   return p == phase and t == at and band(f, STUB) == 0
 end
 
