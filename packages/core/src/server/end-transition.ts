@@ -15,25 +15,40 @@ import type { Run } from './run.ts'
 import type { ServerCore } from './server-core.ts'
 
 /** From the end of a run to the one transition that completes its claim. Filters elect; a filter that throws fails the run. */
-export async function endTransition(
+export function endTransition(
   core: ServerCore,
   job: RegisteredJob,
   run: Run,
   filters: FilterSet,
   end: RunEnd,
   ranMs: number,
-): Promise<Transition> {
+): Transition | Promise<Transition> {
   try {
-    const { state, via } = await electEnd(core, job, run, filters, end)
-    return build(core, job, run, filters, state, via, end, ranMs)
+    const elected = electEnd(core, job, run, filters, end)
+    if (!(elected instanceof Promise)) return build(core, job, run, filters, elected, end, ranMs)
+    return elected
+      .then((late) => build(core, job, run, filters, late, end, ranMs))
+      .catch((error: unknown) => endOfFilter(core, job, run, filters, error, ranMs))
   } catch (error) {
-    core.logger.error('a filter failed while a run was ending; the run is counted as failed', {
-      job: run.id,
-      name: run.name,
-      error: String(error),
-    })
-    return build(core, job, run, { ...filters, applied: [], unapplied: [] }, failed(error), [], {}, ranMs)
+    return endOfFilter(core, job, run, filters, error, ranMs)
   }
+}
+
+function endOfFilter(
+  core: ServerCore,
+  job: RegisteredJob,
+  run: Run,
+  filters: FilterSet,
+  error: unknown,
+  ranMs: number,
+): Transition {
+  core.logger.error('a filter failed while a run was ending; the run is counted as failed', {
+    job: run.id,
+    name: run.name,
+    error: String(error),
+  })
+  const silent = { ...filters, applied: [], unapplied: [] }
+  return build(core, job, run, silent, { state: failed(error), via: [] }, {}, ranMs)
 }
 
 function electEnd(
@@ -69,8 +84,7 @@ function build(
   job: RegisteredJob,
   run: Run,
   filters: FilterSet,
-  state: State,
-  via: readonly State[],
+  { state, via }: Elected,
   end: Pick<RunEnd, 'undo'>,
   ranMs: number,
 ): Transition {
@@ -78,15 +92,17 @@ function build(
     run.log.warn(`The result was not stored: ${problem}`)
     core.logger.warn('a result could not be stored', { job: run.id, name: run.name, problem })
   }
-  const encode = (one: State): Transition['to'] => encodeState(one, run.name, core.wire, onLoss)
+  const { at, delay, parkedFor } = transitionTo(state)
   const created =
     filters.applied.length === 0 && filters.unapplied.length === 0 ? undefined : effects(core, job, run, filters, state)
   return {
     id: run.claimed.id,
     token: run.claimed.token,
-    to: encode(state),
-    via: via.length === 0 ? undefined : via.map(encode),
-    ...transitionTo(state),
+    to: encodeState(state, run.name, core.wire, onLoss),
+    via: via.length === 0 ? undefined : via.map((one) => encodeState(one, run.name, core.wire, onLoss)),
+    at,
+    delay,
+    parkedFor,
     queue: state.name === 'enqueued' ? state.queue : undefined,
     attempt: end.undo ? 'undo' : undefined,
     ranMs,

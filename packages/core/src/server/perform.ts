@@ -25,36 +25,62 @@ export interface RunEnd {
   readonly rejected?: boolean | undefined
 }
 
-/** Runs filters and handler of one job. Never throws: whatever user code does becomes an end. */
-export async function perform(core: ServerCore, job: RegisteredJob, run: Run, filters: FilterSet): Promise<RunEnd> {
+/**
+ * Runs filters and handler of one job. Never throws: whatever user code does becomes an end. There is a promise only
+ * where something has to be waited for; most jobs have nothing but their handler.
+ */
+export function perform(core: ServerCore, job: RegisteredJob, run: Run, filters: FilterSet): RunEnd | Promise<RunEnd> {
+  const { definition } = job
+  if (definition.schema !== null || run.claimed.version < definition.version) {
+    return liftInput(core, job, run).then((input) => handle(core, job, run, filters, input), endOfBadInput)
+  }
   let input: unknown
   try {
-    input = await loadInput(core, job, run)
+    input = core.wire.decode(run.claimed.payload) ?? undefined
   } catch (error) {
-    return { candidate: failed(error), rejected: true }
+    return endOfBadInput(loadError(run, error))
   }
+  return handle(core, job, run, filters, input)
+}
+
+function handle(
+  core: ServerCore,
+  job: RegisteredJob,
+  run: Run,
+  filters: FilterSet,
+  input: unknown,
+): RunEnd | Promise<RunEnd> {
   run.input = input
   startTimeout(core, job, run)
   try {
-    const value = await (filters.perform.length === 0
-      ? call(job, run)
-      : around(filters.perform, run, async () => call(job, run)))
-    return endOfReturn(run, value)
+    const value =
+      filters.perform.length === 0 ? call(job, run) : around(filters.perform, run, async () => call(job, run))
+    if (!isThenable(value)) return endOfReturn(run, value)
+    return Promise.resolve(value).then(
+      (result) => endOfReturn(run, result),
+      (error: unknown) => endOfThrow(run, error),
+    )
   } catch (error) {
     return endOfThrow(run, error)
-  } finally {
-    run.dispose()
   }
 }
 
 function call(job: RegisteredJob, run: Run): unknown {
   const trace = parseTrace(run.claimed.params[traceParam])
-  const handle = (): unknown => job.run(run.input as never, run as never)
-  return trace === undefined ? handle() : withTrace(trace, handle)
+  if (trace === undefined) return job.run(run.input as never, run as never)
+  return withTrace(trace, () => job.run(run.input as never, run as never))
+}
+
+function isThenable(value: unknown): boolean {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    'then' in value &&
+    typeof value.then === 'function'
+  )
 }
 
 /** The stored payload, lifted to the present version, validated. */
-async function loadInput(core: ServerCore, { definition }: RegisteredJob, run: Run): Promise<unknown> {
+async function liftInput(core: ServerCore, { definition }: RegisteredJob, run: Run): Promise<unknown> {
   const { id, name, version, payload } = run.claimed
   let input: unknown
   try {
@@ -63,11 +89,7 @@ async function loadInput(core: ServerCore, { definition }: RegisteredJob, run: R
       input = await definition.options.upgrade![from]!(input as never)
     }
   } catch (error) {
-    throw new JobLoadError(
-      id,
-      `The stored input of job ${id} ("${name}@${version}") cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    )
+    throw loadError(run, error)
   }
   if (definition.schema === null) return input ?? undefined
   const result = await definition.schema['~standard'].validate(input ?? undefined)
@@ -78,9 +100,21 @@ async function loadInput(core: ServerCore, { definition }: RegisteredJob, run: R
   )
 }
 
+function loadError({ claimed: { id, name, version } }: Run, error: unknown): JobLoadError {
+  return new JobLoadError(
+    id,
+    `The stored input of job ${id} ("${name}@${version}") cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    { cause: error },
+  )
+}
+
 function startTimeout(core: ServerCore, { definition }: RegisteredJob, run: Run): void {
   const { timeout } = definition.options
   if (timeout !== undefined) run.timer = core.clock.timer(parseDuration(timeout, 'timeout'), () => run.stop('timeout'))
+}
+
+function endOfBadInput(error: unknown): RunEnd {
+  return { candidate: failed(error), rejected: true }
 }
 
 function endOfReturn(run: Run, value: unknown): RunEnd {

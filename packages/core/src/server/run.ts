@@ -33,7 +33,7 @@ export class Run implements JobContext<unknown> {
   #meta: Readonly<Record<string, unknown>> | null = null
   #items: Map<unknown, unknown> | null = null
   #progress: Payload | undefined
-  #lines: Payload[] = []
+  #lines: Payload[] | null = null
   #nextLine = 1
 
   constructor(core: ServerCore, claimed: ClaimedJob, onNote: (run: Run) => void) {
@@ -97,28 +97,19 @@ export class Run implements JobContext<unknown> {
     return this.#controller.signal
   }
 
-  /** Bound once per run, so that a handler may pull them out of the context. */
+  /** Bound when asked for, so that a handler may pull them out of the context. */
   get log(): JobLog {
     const write = (level: string) => (text: string, fields?: Readonly<Record<string, unknown>>) =>
       this.#write(level, text, fields)
     return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
   }
 
-  readonly progress = (value: number, message?: string): void => {
-    if (!(value >= 0 && value <= 1)) {
-      throw new RangeError(`progress(${value}) of job ${this.id} ("${this.name}"): a progress is a number from 0 to 1.`)
-    }
-    if (this.closed) return
-    this.#progress = JSON.stringify(message === undefined ? [value] : [value, cleanText(message)])
-    this.#onNote(this)
+  get progress(): JobContext<unknown>['progress'] {
+    return (value, message) => this.#report(value, message)
   }
 
-  readonly use = <Key extends keyof Provided>(key: Key): Provided[Key] => {
-    if (Object.hasOwn(this.#core.provided, key)) return (this.#core.provided as Provided)[key]
-    throw new QError(
-      'Q_OPTION_INVALID',
-      `Job "${this.name}" asked for "${String(key)}", which this server was not given. Add it to \`provide\` of createServer.`,
-    )
+  get use(): JobContext<unknown>['use'] {
+    return (key) => this.#provided(key)
   }
 
   /** Tells the handler to stop. The first cause stays the cause, but a lost claim overrules all. */
@@ -134,22 +125,22 @@ export class Run implements JobContext<unknown> {
   /** What is to be noted with the storage, taken out; null when nothing is. */
   takeNote(): Note | null {
     const lines = this.#lines
-    if (this.#progress === undefined && lines.length === 0) return null
+    if (this.#progress === undefined && lines === null) return null
     const note: Note = {
       id: this.claimed.id,
       token: this.claimed.token,
       progress: this.#progress,
-      log: lines.length === 0 ? undefined : { from: this.#nextLine - lines.length, lines },
+      log: lines === null ? undefined : { from: this.#nextLine - lines.length, lines },
     }
     this.#progress = undefined
-    this.#lines = []
+    this.#lines = null
     return note
   }
 
   /** Puts back what could not be sent, unless something newer has taken its place. Lines keep their numbers. */
   returnNote(note: Note): void {
     this.#progress ??= note.progress
-    if (note.log !== undefined) this.#lines = [...note.log.lines, ...this.#lines]
+    if (note.log !== undefined) this.#lines = [...note.log.lines, ...(this.#lines ?? [])]
   }
 
   dispose(): void {
@@ -159,9 +150,28 @@ export class Run implements JobContext<unknown> {
     this.graceTimer = null
   }
 
+  #report(value: number, message: string | undefined): void {
+    if (!(value >= 0 && value <= 1)) {
+      throw new RangeError(`progress(${value}) of job ${this.id} ("${this.name}"): a progress is a number from 0 to 1.`)
+    }
+    if (this.closed) return
+    this.#progress = JSON.stringify(message === undefined ? [value] : [value, cleanText(message)])
+    this.#onNote(this)
+  }
+
+  #provided<Key extends keyof Provided>(key: Key): Provided[Key] {
+    if (Object.hasOwn(this.#core.provided, key)) return (this.#core.provided as Provided)[key]
+    throw new QError(
+      'Q_OPTION_INVALID',
+      `Job "${this.name}" asked for "${String(key)}", which this server was not given. Add it to \`provide\` of createServer.`,
+    )
+  }
+
   #write(level: string, text: string, fields: Readonly<Record<string, unknown>> | undefined): void {
-    if (this.closed || this.#lines.length >= mostLinesWaiting) return
-    this.#lines.push(encodeLine(level, text, fields))
+    if (this.closed) return
+    const lines = (this.#lines ??= [])
+    if (lines.length >= mostLinesWaiting) return
+    lines.push(encodeLine(level, text, fields))
     this.#nextLine++
     this.#onNote(this)
   }

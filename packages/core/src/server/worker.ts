@@ -11,6 +11,9 @@ import type { StateInput } from '../storage/job.ts'
 import type { ApplyOutcome, Transition } from '../storage/jobs.ts'
 import type { Claim, ClaimedJob, Exchange, ExchangeResult, Note, Signals } from '../storage/work.ts'
 import { endTransition } from './end-transition.ts'
+import type { FilterSet } from '../filters/filter-set.ts'
+import type { RegisteredJob } from './job-registry.ts'
+import type { RunEnd } from './perform.ts'
 import { perform } from './perform.ts'
 import type { QueueList } from './queue-list.ts'
 import { Run } from './run.ts'
@@ -64,14 +67,14 @@ export class Worker {
   readonly #events: WorkerEvents
   readonly #pollMs: number
 
-  /** Handlers that have not settled, by claim. The slots in use. */
+  /** Handlers that have not settled, by job: one that is claimed again meanwhile is not run beside it. The slots in use. */
   readonly #runs = new Map<string, Run>()
+  #isFilling = false
   /** Claimed ahead, not started. */
   #backlog: ClaimedJob[] = []
   #endings: Ending[] = []
   readonly #noted = new Set<Run>()
-  /** The same by job: one that was claimed again while its handler goes on here is not run beside it. */
-  readonly #byJob = new Map<string, Run>()
+  /** How many jobs of each queue are here, where queues have shares. */
   readonly #held = new Map<string, number>()
 
   #stopSignal = new AbortController()
@@ -344,6 +347,7 @@ export class Worker {
   }
 
   #takeNotes(): Noted[] {
+    if (this.#noted.size === 0) return []
     const notes = [...this.#noted].flatMap((run) => {
       const note = run.takeNote()
       return note === null ? [] : [{ run, note }]
@@ -375,7 +379,8 @@ export class Worker {
 
   #settleEndings(sent: readonly Ending[], outcomes: readonly ApplyOutcome[]): void {
     const { logger, name } = this.#core
-    for (const [index, ending] of sent.entries()) {
+    for (let index = 0; index < sent.length; index++) {
+      const ending = sent[index]!
       const outcome = outcomes[index]!
       switch (outcome.ok) {
         case 'applied':
@@ -469,40 +474,43 @@ export class Worker {
   }
 
   #fillSlots(): void {
-    while (this.#backlog.length > 0 && this.#runs.size < this.#core.concurrency) {
-      const job = this.#backlog.shift()!
-      this.#begin(job)
-    }
+    this.#isFilling = true
+    while (this.#backlog.length > 0 && this.#runs.size < this.#core.concurrency) this.#begin(this.#backlog.shift()!)
+    this.#isFilling = false
   }
 
   #begin(job: ClaimedJob): void {
     const known = this.#core.registry.find(job.name, job.version)
     if (known === null) return this.#park(job)
     if (job.busy !== undefined) return this.#endBusy(job, known.definition)
-    const former = this.#byJob.get(job.id)
+    const former = this.#runs.get(job.id)
     if (former !== undefined) return this.#postpone(job, former)
     const run = new Run(this.#core, job, this.#onNote)
-    this.#runs.set(keyOf(job), run)
-    this.#byJob.set(job.id, run)
-    void this.#runToEnd(run, known)
+    this.#runs.set(job.id, run)
+    const filters = this.#core.filterSets(known.definition)
+    run.startedAt = this.#core.clock.monotonic()
+    const end = perform(this.#core, known, run, filters)
+    if (end instanceof Promise) void end.then((late) => this.#end(run, known, filters, late))
+    else this.#end(run, known, filters, end)
   }
 
-  async #runToEnd(run: Run, job: NonNullable<ReturnType<ServerCore['registry']['find']>>): Promise<void> {
-    const { clock } = this.#core
-    const filters = this.#core.filterSets(job.definition)
-    run.startedAt = clock.monotonic()
-    const end = await perform(this.#core, job, run, filters)
-    const ranMs = clock.monotonic() - run.startedAt
-    if (!run.closed) {
-      const change = await endTransition(this.#core, job, run, filters, end, Math.round(ranMs))
-      if (!run.closed) this.#handIn(run, change)
-    }
+  #end(run: Run, job: RegisteredJob, filters: FilterSet, end: RunEnd): void {
+    run.dispose()
+    const ranMs = this.#core.clock.monotonic() - run.startedAt
+    const change = run.closed ? null : endTransition(this.#core, job, run, filters, end, Math.round(ranMs))
+    if (change instanceof Promise) void change.then((late) => this.#leave(run, late, ranMs))
+    else this.#leave(run, change, ranMs)
+  }
+
+  #leave(run: Run, change: Transition | null, ranMs: number): void {
+    if (change !== null && !run.closed) this.#handIn(run, change)
     this.#runMs += (ranMs - this.#runMs) * 0.05
     this.#finished++
-    this.#runs.delete(keyOf(run.claimed))
-    this.#byJob.delete(run.id)
+    this.#runs.delete(run.id)
     this.#count(run.queue, -1)
     if (!this.#queues.isPlain) this.#mayFind = true
+    // A handler that returned at once: whoever is filling the slots goes on with the next.
+    if (this.#isFilling) return
     this.#fillSlots()
     this.#pump()
     this.#settle()
@@ -559,7 +567,7 @@ export class Worker {
   }
 
   /** Its limit was taken and it asked to be told: filters say what becomes of it. */
-  #endBusy(job: ClaimedJob, definition: NonNullable<ReturnType<ServerCore['registry']['find']>>['definition']): void {
+  #endBusy(job: ClaimedJob, definition: RegisteredJob['definition']): void {
     const facts = {
       id: job.id,
       name: job.name,
@@ -580,8 +588,8 @@ export class Worker {
 
   #readSignals(signals: Signals): void {
     for (const wish of signals.cancel) {
-      const run = this.#runs.get(keyOf(wish))
-      if (run !== undefined) this.#stopRun(run, wish)
+      const run = this.#runs.get(wish.id)
+      if (run?.claimed.token === wish.token) this.#stopRun(run, wish)
       else this.#cancelWaiting(wish)
     }
     if (signals.queues !== this.#queueVersion) {
@@ -645,6 +653,7 @@ export class Worker {
   // --- counting
 
   #count(queue: string, by: number): void {
+    if (this.#queues.isPlain) return
     const held = (this.#held.get(queue) ?? 0) + by
     if (held > 0) this.#held.set(queue, held)
     else this.#held.delete(queue)
@@ -660,8 +669,4 @@ export class Worker {
     if (this.#idle.length === 0 || !this.#isEmpty()) return
     for (const resolve of this.#idle.splice(0)) resolve()
   }
-}
-
-function keyOf({ id, token }: { readonly id: string; readonly token: string }): string {
-  return `${token}/${id}`
 }

@@ -51,8 +51,11 @@ export function defineState<const Name extends string>(definition: StateDefiniti
 export function transitionTo(state: AnyState): Pick<Transition, 'at' | 'delay' | 'parkedFor'> {
   const { name, phase, toTransition } = definitionOf(state)
   // Parked by choice: it waits for a command, and no server's 'name@version' looks like this.
-  return { ...toTransition?.(state as never), ...(phase === 'parked' ? { parkedFor: `(${name})` } : undefined) }
+  if (phase === 'parked') return { ...toTransition?.(state as never), parkedFor: `(${name})` }
+  return toTransition?.(state as never) ?? nothingElse
 }
+
+const nothingElse: Pick<Transition, 'at' | 'delay' | 'parkedFor'> = Object.freeze({})
 
 /** What a state means; a name nobody defined is refused before anything is stored. */
 export function definitionOf(state: AnyState): StateDefinition {

@@ -23,7 +23,7 @@ function ask(filters: Electing, from: number, context: ElectContext, via: State[
     const filter = filters[n]!
     const answer = filter.electState(current)
     if (isPromise(answer)) {
-      return answer.then((state) => ask(filters, n + 1, replace(filter, current, state, via), via))
+      return Promise.resolve(answer).then((state) => ask(filters, n + 1, replace(filter, current, state, via), via))
     }
     current = replace(filter, current, answer, via)
   }
