@@ -29,6 +29,9 @@ const parts: Record<string, { root: string; include?: string[]; maxConcurrency?:
  */
 const isShared = process.env['CI'] !== undefined
 
+/** What Node loads by itself is not counted, so vitest has to load the packages as well. */
+const isCounting = process.argv.includes('--coverage')
+
 /** Where the outcome is written down for those who count. */
 const results = process.env['Q_TEST_RESULTS']
 
@@ -36,6 +39,13 @@ export default defineConfig({
   test: {
     reporters: ['default', './scripts/test-parts.ts', ...(results === undefined ? [] : ['json'])],
     outputFile: results === undefined ? {} : { json: results },
+    // Seen from the root of a project, so it fits one of them at a time: `npm run coverage`.
+    coverage: {
+      include: ['src/**/*.ts'],
+      exclude: ['**/*.test.ts'],
+      reporter: ['text-summary', 'html'],
+      thresholds: { lines: 95 },
+    },
     projects: Object.entries(parts).map(([name, { root, include, maxConcurrency }], order) => ({
       ssr: { resolve: { conditions, externalConditions: ['@q/source'] } },
       resolve: { conditions },
@@ -45,6 +55,7 @@ export default defineConfig({
         include: include ?? ['src/**/*.test.ts', 'test/**/*.test.ts'],
         // Native addons want processes, not threads.
         pool: 'forks',
+        ...(isCounting ? { server: { deps: { inline: true } } } : {}),
         // Vitest would leave a core to itself, which on two cores is half of them.
         maxWorkers: 2,
         ...(maxConcurrency === undefined ? {} : { maxConcurrency }),

@@ -19,10 +19,11 @@ const checks: readonly Check[] = [
   { name: 'formatting', command: ['oxfmt', '--check'] },
   { name: 'unused code', command: ['knip'] },
   { name: 'packages', command: ['turbo', 'run', 'check:package', '--continue', '--output-logs=errors-only'] },
+  { name: 'how much of core its tests run', command: own('coverage') },
   { name: 'a consumer of the tarballs', command: own('check-tarballs') },
 ]
 
-/** Everything that can be said about the code without running its tests. All checks run, whatever the first ones say. */
+/** Everything that can be said about the code but whether it works. All checks run, whatever the first ones say. */
 await runToExit(async () => {
   process.chdir(checkout)
   const outcomes: Array<{ name: string; passed: boolean; seconds: number }> = []
