@@ -44,7 +44,20 @@ const runLength = 42
 const restLength = 28
 const stateLength = 12
 
-const flag = { binary: 1, run: 2, extra: 8, long: 16, noted: 512, stub: 1024 } as const
+/** What is known of a job beside its fields; not all of it means something on our side. */
+export const recordFlags = {
+  binary: 1,
+  run: 2,
+  extra: 8,
+  long: 16,
+  handed: 32,
+  waiting: 64,
+  children: 128,
+  prefetched: 256,
+  noted: 512,
+  stub: 1024,
+  frail: 2048,
+} as const
 const never = 0xffff_ffff
 
 /** Bytes of a payload that stands in its job's record; a longer one has a key of its own, so that lists need not read it. */
@@ -162,7 +175,7 @@ export function payloadOf(bytes: Buffer, isBinary: boolean): Payload {
 // --- what scripts are given
 
 export type PackedJob = readonly Packable[]
-export type PackedTransition = readonly Packable[]
+export type PackedTransition = readonly Packable[] | Buffer
 export type PackedClaim = { readonly [key: string]: Packable }
 export type PackedNote = { readonly [key: string]: Packable }
 
@@ -174,7 +187,7 @@ export function packJob(job: NewJob, circle?: readonly string[]): PackedJob {
     job.name,
     job.version,
     job.priority ?? defaultPriority,
-    typeof job.payload === 'string' ? 0 : flag.binary,
+    typeof job.payload === 'string' ? 0 : recordFlags.binary,
     encodeState(job.state, job.by),
     job.payload,
     optionsOf(job),
@@ -258,10 +271,12 @@ function edgeMask(on: readonly FinalPhase[]): number {
   return on.reduce((mask, phase) => mask | (phase === 'succeeded' ? 1 : phase === 'failed' ? 2 : 4), 0)
 }
 
+/** `caller`: the session whose call it is part of. */
 export function packTransition(
   change: Transition,
   runBucket: number | undefined,
   create: readonly (PackedJob | false)[] | undefined,
+  caller?: SessionId,
 ): PackedTransition {
   const token = change.token === undefined ? null : tokenOf(change.token)
   const isPlain =
@@ -278,6 +293,10 @@ export function packTransition(
     change.by === undefined &&
     change.command === undefined &&
     (change.attempt === undefined || change.attempt === 'count')
+  const isEnd = isPlain && change.to.phase === 'succeeded' && change.to.error === undefined
+  if (isEnd && token !== null && token.session === caller && change.ranMs !== undefined && runBucket !== undefined) {
+    return packEnd(change, token.call, change.ranMs, runBucket)
+  }
   return [
     change.id,
     change.token === undefined ? false : (token?.fp ?? noClaim),
@@ -307,16 +326,30 @@ export function packTransition(
   ]
 }
 
+/** What nearly every call is made of, in one piece: see `endPlain` among the scripts. */
+function packEnd({ id, to }: Transition, call: number, ranMs: number, runBucket: number): Buffer {
+  const state = encodeState(to)
+  const packed = Buffer.allocUnsafe(36 + state.length)
+  packed.write(id, 'latin1')
+  packed.writeUIntBE(call, 26, 5)
+  packed.writeUInt32BE(Math.min(Math.max(0, Math.round(ranMs)), never - 1), 31)
+  packed[35] = runBucket
+  packed.set(state, 36)
+  return packed
+}
+
 /** What no session is called: for a token that no claim ever made. */
 export const noClaim = '????????'
 let lastSession = { id: '', fp: noClaim }
 
 /** The claim a token names; the fingerprint of the last session is kept, for a call's tokens are nearly all of one. */
-export function tokenOf(token: ClaimToken): { readonly fp: string; readonly call: number } | null {
+export function tokenOf(
+  token: ClaimToken,
+): { readonly session: SessionId; readonly fp: string; readonly call: number } | null {
   const parsed = parseToken(token)
   if (!parsed) return null
   if (lastSession.id !== parsed.session) lastSession = { id: parsed.session, fp: fingerprintOf(parsed.session) }
-  return { fp: lastSession.fp, call: parsed.call }
+  return { session: parsed.session, fp: lastSession.fp, call: parsed.call }
 }
 
 export function packClaim(claim: Claim): PackedClaim {
@@ -391,7 +424,7 @@ const noExtra = new Map<string, Unpacked>()
 export function readRecord(id: string, bytes: Buffer): JobRecord {
   const flags = bytes.readUInt16BE(1)
   const presentLength = bytes.readUInt32BE(12)
-  const rest = headLength + (flags & flag.run ? runLength : 0)
+  const rest = headLength + (flags & recordFlags.run ? runLength : 0)
   let at = rest + restLength
   const take = (size: number): Buffer => {
     at += size
@@ -399,16 +432,16 @@ export function readRecord(id: string, bytes: Buffer): JobRecord {
   }
   const queue = take(bytes.readUInt16BE(rest + 14)).toString()
   const name = take(bytes.readUInt16BE(rest + 16)).toString()
-  const extra = flags & flag.extra ? mapOf(unpack(take(take(4).readUInt32BE()))) : noExtra
+  const extra = flags & recordFlags.extra ? mapOf(unpack(take(take(4).readUInt32BE()))) : noExtra
   const payload = take(bytes.readUInt32BE(rest + 24))
   const presentAt = bytes.length - presentLength
   return {
     id,
     phase: phaseOf(bytes[0]!),
-    isStub: (flags & flag.stub) !== 0,
-    isNoted: (flags & flag.noted) !== 0,
-    isLong: (flags & flag.long) !== 0,
-    isBinary: (flags & flag.binary) !== 0,
+    isStub: (flags & recordFlags.stub) !== 0,
+    isNoted: (flags & recordFlags.noted) !== 0,
+    isLong: (flags & recordFlags.long) !== 0,
+    isBinary: (flags & recordFlags.binary) !== 0,
     priority: bytes.readUInt16BE(rest + 12),
     attempt: bytes.readUInt16BE(16),
     crashes: bytes.readUInt16BE(rest + 18),
@@ -420,7 +453,7 @@ export function readRecord(id: string, bytes: Buffer): JobRecord {
     name,
     version: bytes.readUInt32BE(rest + 20),
     present: bytes.subarray(presentAt),
-    run: flags & flag.run ? readRun(bytes.subarray(headLength, rest)) : undefined,
+    run: flags & recordFlags.run ? readRun(bytes.subarray(headLength, rest)) : undefined,
     history: bytes.subarray(at, presentAt - stateLength),
     extra,
     payload,
@@ -469,7 +502,7 @@ const noTags: readonly string[] = Object.freeze([])
 
 export function claimedJobOf(
   record: JobRecord,
-  longPayload: Buffer,
+  payload: Buffer,
   session: SessionId,
   call: number,
   busy: Unpacked | undefined,
@@ -483,7 +516,7 @@ export function claimedJobOf(
     queue: record.queue,
     name: record.name,
     version: record.version,
-    payload: payloadOf(record.isLong ? longPayload : record.payload, record.isBinary),
+    payload: payloadOf(payload, record.isBinary),
     priority: record.priority,
     attempt: record.attempt,
     crashes: record.crashes,

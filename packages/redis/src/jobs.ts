@@ -3,7 +3,7 @@ import { packJob, packTransition, phaseOf, textOf } from './codec.ts'
 import { unpack } from './msgpack.ts'
 import { apply as applyScript } from './scripts/apply.ts'
 import { create as createScript } from './scripts/create.ts'
-import type { ApplyOutcome, CreateOutcome, JobsRoom, NewJob, Transition } from '@q/core/storage'
+import type { ApplyOutcome, CreateOutcome, JobsRoom, NewJob, SessionId, Transition } from '@q/core/storage'
 import type { PackedJob, PackedTransition } from './codec.ts'
 import type { Unpacked } from './msgpack.ts'
 import type { Database } from './database.ts'
@@ -86,6 +86,7 @@ function createOutcomeOf(answer: Unpacked, reason: string | null): CreateOutcome
 export function prepareTransitions(
   db: Database,
   list: readonly Transition[],
+  caller?: SessionId,
 ): Prepared<PackedTransition, ApplyOutcome> {
   const reasons = list.map((change) => whyInvalidTransition(change, db.maxPayload))
   const follow = list.map((change, index) =>
@@ -97,6 +98,7 @@ export function prepareTransitions(
           change,
           change.ranMs === undefined ? undefined : histogramIndex(change.ranMs),
           follow[index]?.packed,
+          caller,
         )
       : false,
   )

@@ -39,7 +39,7 @@ export function createWork(db: Database): WorkRoom {
 
     async exchange(call) {
       refuseLongList(db, 'exchange', call.apply.length)
-      const prepared = prepareTransitions(db, call.apply)
+      const prepared = prepareTransitions(db, call.apply, call.session)
       const answer = await db.run(exchange, {
         session: call.session,
         fp: fingerprintOf(call.session),
@@ -107,20 +107,21 @@ export function createWork(db: Database): WorkRoom {
   }
 }
 
-/** Ids stand together in the head, records and long payloads follow one after another. */
+/** Ids stand together in the head; records follow, then the payloads that are too long to stand in theirs. */
 function claimedJobsOf(
   facts: ReadonlyMap<string, Unpacked>,
   records: readonly Buffer[],
   session: SessionId,
   call: number,
 ): ClaimedJob[] {
-  const ids = facts.get('ids') as Buffer
+  const ids = (facts.get('ids') as Buffer).toString('latin1')
   const busy = mapOf(facts.get('busy'))
   const jobs: ClaimedJob[] = []
+  let nextLong = ids.length / idLength
   for (let i = 0; i * idLength < ids.length; i++) {
-    const id = ids.toString('latin1', i * idLength, (i + 1) * idLength)
-    const record = readRecord(id, records[2 * i]!)
-    jobs.push(claimedJobOf(record, records[2 * i + 1]!, session, call, busy.get(String(i + 1))))
+    const record = readRecord(ids.slice(i * idLength, (i + 1) * idLength), records[i]!)
+    const payload = record.isLong ? records[nextLong++]! : record.payload
+    jobs.push(claimedJobOf(record, payload, session, call, busy.get(String(i + 1))))
   }
   return jobs
 }

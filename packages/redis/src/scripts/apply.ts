@@ -14,7 +14,10 @@ export const apply: Script<{ apply: readonly (PackedTransition | false)[]; publi
     /* lua */ `local CALLER, CALL, SERVER = NOBODY, 0, nil`,
     steps,
     /* lua */ `
-    local outcomes = stepAll(A.apply)
+    local ids, outcomes = {}, {}
+    for i = 1, #A.apply do if A.apply[i] then ids[#ids + 1] = A.apply[i][1] end end
+    load(ids)
+    for i = 1, #A.apply do outcomes[i] = A.apply[i] and step(A.apply[i]) or 5 end
     noteNewNames()
     pushReady()
     flush()

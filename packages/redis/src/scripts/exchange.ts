@@ -1,15 +1,22 @@
-import { changing } from './changing.ts'
+import { moves } from './changing.ts'
+import { base } from './parts/base.ts'
+import { books } from './parts/books.ts'
 import { claim } from './parts/claim.ts'
+import { compaction } from './parts/compaction.ts'
+import { consider } from './parts/consider.ts'
 import { create } from './parts/create.ts'
-import { removal } from './parts/removal.ts'
+import { endPlain } from './parts/end-plain.ts'
+import { notes } from './parts/notes.ts'
 import { sessions } from './parts/sessions.ts'
 import { steps } from './parts/steps.ts'
 import { script } from './script.ts'
+import { recordFlags } from '../codec.ts'
 import type { PackedClaim, PackedNote, PackedTransition } from '../codec.ts'
 import type { Script } from './script.ts'
 
 /**
- * The hot path: ends n jobs, creates what follows, takes m.
+ * The hot path: ends n jobs, creates what follows, takes m. Jobs that have nothing special about them go from bytes to
+ * bytes; the ledger, which knows everything else, is opened when the first other one is met.
  */
 export const exchange: Script<{
   session: string
@@ -22,10 +29,8 @@ export const exchange: Script<{
 }> = script(
   'exchange',
   [
-    ...changing,
-    create,
+    base,
     sessions,
-    removal,
     /* lua */ `
     local CALLER, CALL = A.fp, A.call
     local session = sessionOf(CALLER)
@@ -34,74 +39,102 @@ export const exchange: Script<{
     local SERVER = session.server
     renew(CALLER, session.ttl)
     `,
-    steps,
-    claim,
+    books,
+    compaction,
     /* lua */ `
-    local noted = {}
-    for i = 1, #(A.notes or {}) do
-      local note = A.notes[i]
-      local j = get(note.id)
-      if not j or j.phase ~= ACTIVE or j.fp ~= note.fp or j.call ~= note.call then noted[i] = false
-      else
-        noted[i] = true
-        touch(j)
-        set(j, NOTED)
-        if note.progress then call('SET', K.progress .. j.id, note.progress) end
-        if note.lines then
-          local last = call('LINDEX', K.log .. j.id, -1)
-          last = last and munpack(last) or { 0, 0, 0, '', 0 }
-          local had = last[4] == note.fp .. ':' .. note.call and last[5] or 0
-          local n = last[1]
-          for k = 1, #note.lines do
-            local own = note.from + k - 1
-            if own > had then
-              n = n + 1
-              call('RPUSH', K.log .. j.id, mpack({ n, now, j.attempt, note.fp .. ':' .. note.call, own, note.lines[k] }))
-            end
-          end
-          call('LTRIM', K.log .. j.id, -1000, -1)
-        end
+    local claimed, takenAs, busyOf, examined = {}, {}, nil, 0
+    local nextDue
+
+    local function sooner(at) if at and (not nextDue or at < nextDue) then nextDue = at end end
+
+    -- packed: the new record, or the job of the ledger that becomes it.
+    local function took(id, packed, busy)
+      local k = #claimed + 1
+      claimed[k], takenAs[k] = id, packed
+      if busy then
+        busyOf = busyOf or {}
+        busyOf[tostring(k)] = busy
       end
     end
 
-    local outcomes = stepAll(A.apply)
-    noteNewNames()
-    pushReady()
-    local done = {}
-    for i = 1, #outcomes do
-      local t, outcome = A.apply[i], outcomes[i]
-      if t and t[2] and (outcome == 0 or (type(outcome) == 'table' and outcome[1] == 'a')) then
-        done[#done + 1] = t[1] .. spack('>I5', t[3])
+    local ledger
+    local function openLedger()
+      if ledger then return ledger end
+    `,
+    ...moves,
+    create,
+    steps,
+    notes,
+    consider,
+    /* lua */ `
+      ledger = {
+        jobs = jobs, load = load, known = known, step = step, noteAll = noteAll, settle = settle, offer = offer,
+        consider = consider, putBack = putBack, adopt = adopt,
+        tokensOf = tokensOf, tokenAt = tokenAt, takeToken = takeToken,
+      }
+      return ledger
+    end
+    `,
+    endPlain,
+    claim,
+    /* lua */ `
+    local noted = A.notes and openLedger().noteAll(A.notes) or {}
+    local list, outcomes, done = A.apply, {}, {}
+    local i, ids = 1, nil
+    while i <= #list do
+      if type(list[i]) == 'string' then
+        local last = i
+        while type(list[last + 1]) == 'string' do last = last + 1 end
+        endPlain(list, i, last, outcomes)
+        i = last
+      elseif list[i] then
+        if not ids then
+          ids = {}
+          for k = i, #list do if type(list[k]) == 'table' then ids[#ids + 1] = list[k][1] end end
+          openLedger().load(ids)
+        end
+        outcomes[i] = ledger.step(list[i])
+      else outcomes[i] = 5 end
+      i = i + 1
+    end
+    for k = 1, #outcomes do
+      local t, outcome = list[k], outcomes[k]
+      if t and (outcome == 0 or (type(outcome) == 'table' and outcome[1] == 'a')) then
+        if type(t) == 'string' then done[#done + 1] = sub(t, 1, 31)
+        elseif t[2] then done[#done + 1] = t[1] .. spack('>I5', t[3]) end
       end
     end
+    noteNewNames()
+    pushReady()
     if #done > 0 then
       call('HSET', K.session .. CALLER, 'call', CALL, 'done', table.concat(done), 'doneCall', CALL)
     else call('HSET', K.session .. CALLER, 'call', CALL) end
 
     local more, adoptable = false, false
     if A.claim then more, adoptable = claimAll(A.claim, SERVER) end
-    settle()
+    if ledger then ledger.settle() end
     pushReady()
     flush()
 
     local facts = call('HMGET', K.meta, 'names', 'config', 'logged3')
-    mayCompact(READY, facts[3], call('HGET', K.queues, '#3'), 4096, 384)
-    local busy
-    local reply = { '' }
+    mayCompact(3, facts[3], call('HGET', K.queues, '#3'), 4096, 384)
+    local reply = {
+      mpack({
+        applied = outcomes, noted = noted, ids = table.concat(claimed), busy = busyOf, more = more, due = nextDue,
+        adoptable = adoptable, signals = signalsOf(CALLER), names = tonumber(facts[1] or 0),
+        queues = tonumber(facts[2] or 0), now = now,
+      }),
+    }
     local longs = {}
-    for i = 1, #claimed do
-      local j = claimed[i][1]
-      if claimed[i][2] then busy = busy or {}; busy[tostring(i)] = claimed[i][2] end
-      reply[#reply + 1] = j.packed
-      reply[#reply + 1] = has(j, LONG) and call('GET', K.payload .. j.id) or ''
+    for k = 1, #claimed do
+      local packed = takenAs[k]
+      if type(packed) == 'table' then
+        if band(packed.f, ${recordFlags.long}) ~= 0 then longs[#longs + 1] = call('GET', K.payload .. packed.id) or '' end
+        packed = packed.packed
+      end
+      reply[k + 1] = packed
     end
-    local ids = {}
-    for i = 1, #claimed do ids[i] = claimed[i][1].id end
-    reply[1] = mpack({
-      applied = outcomes, noted = noted, ids = table.concat(ids), busy = busy, more = more, due = nextDue,
-      adoptable = adoptable, signals = signalsOf(CALLER), names = tonumber(facts[1] or 0),
-      queues = tonumber(facts[2] or 0), now = now,
-    })
+    for k = 1, #longs do reply[#reply + 1] = longs[k] end
     return reply
     `,
   ],

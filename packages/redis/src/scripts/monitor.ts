@@ -1,4 +1,5 @@
 import { base } from './parts/base.ts'
+import { books } from './parts/books.ts'
 import { entered } from './parts/entered.ts'
 import { ledger } from './parts/ledger.ts'
 import { pages } from './parts/pages.ts'
@@ -6,7 +7,7 @@ import { record } from './parts/record.ts'
 import { script } from './script.ts'
 import type { Script } from './script.ts'
 
-const reading: readonly string[] = [base, record, entered, ledger, pages]
+const reading: readonly string[] = [base, books, record, entered, ledger, pages]
 
 /** Jobs with all that belongs to them: record, long payload, progress, parents, number of children. */
 export const viewJobs: Script<{ ids: readonly string[] }> = script('view-jobs', [

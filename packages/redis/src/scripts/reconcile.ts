@@ -1,4 +1,5 @@
 import { base } from './parts/base.ts'
+import { books } from './parts/books.ts'
 import { entered } from './parts/entered.ts'
 import { ledger } from './parts/ledger.ts'
 import { record } from './parts/record.ts'
@@ -23,6 +24,7 @@ export const reconcile: Script<{ session: string; fp: string; call: number; step
   'reconcile',
   [
     base,
+    books,
     record,
     entered,
     ledger,
@@ -57,7 +59,7 @@ export const reconcile: Script<{ session: string; fp: string; call: number; step
     end
     local held = call('ZRANGE', K.held .. CALLER, 0, -1)
     load(held)
-    local reply, found, busy = { '' }, {}, nil
+    local reply, longs, found, busy = { '' }, {}, {}, nil
     for i = 1, #held do
       local j = get(held[i])
       if j and j.phase == ACTIVE and j.fp == CALLER and j.call == CALL then
@@ -67,10 +69,11 @@ export const reconcile: Script<{ session: string; fp: string; call: number; step
           busy[tostring(#found)] = { X(j).busy }
         end
         reply[#reply + 1] = pack(j)
-        reply[#reply + 1] = has(j, LONG) and call('GET', K.payload .. j.id) or ''
+        if has(j, LONG) then longs[#longs + 1] = call('GET', K.payload .. j.id) or '' end
       end
     end
     reply[1] = mpack({ applied = outcomes, ids = table.concat(found), busy = busy, now = now })
+    for i = 1, #longs do reply[#reply + 1] = longs[i] end
     return reply
     `,
   ],

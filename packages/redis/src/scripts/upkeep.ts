@@ -1,4 +1,5 @@
 import { changing } from './changing.ts'
+import { compaction } from './parts/compaction.ts'
 import { create } from './parts/create.ts'
 import { handback } from './parts/handback.ts'
 import { removal } from './parts/removal.ts'
@@ -140,6 +141,7 @@ export const sweep: Limited = script(
     ...changing,
     create,
     removal,
+    compaction,
     rollup,
     /* lua */ `
     local removed, left, again = 0, A.limit, false

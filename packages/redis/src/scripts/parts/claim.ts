@@ -1,70 +1,27 @@
+import { recordFlags, recordHead, recordState } from '../../codec.ts'
+
+const { run, extra, handed, waiting, prefetched, stub, frail } = recordFlags
+
 /**
  * Takes ready jobs: queues in the given order, inside a queue by priority and place. Costs what it takes, not what waits:
- * dead list entries are met once, gated jobs are set aside once.
+ * dead list entries are met once, gated jobs are set aside once. A job that was never claimed and has nothing but its
+ * payload is taken from its bytes; any other goes through the ledger, in its turn.
  */
 export const claim: string = /* lua */ `
-local claimed, examined = {}, 0
-local nextDue
+local blank = spack('>I4c8I5c8I5', 4294967295, NOBODY, 0, CALLER, CALL)
+local starts, startsAhead, waits = {}, {}, {}
 
-local function sooner(at) if at and (not nextDue or at < nextDue) then nextDue = at end end
-
-local function take(j, blob, prefetched, busy, popped)
-  if not j.ready then j.ready = j.at end
-  leave(j, nil, nil, popped)
-  push(j, blob)
-  j.phase = ACTIVE
-  j.attempt = j.attempt + 1
-  j.fp, j.call, j.cfp, j.ccall, j.claimed, j.ran = CALLER, CALL, NOBODY, 0, now, 4294967295
-  if prefetched then set(j, PREFETCHED) end
-  count(j, 1)
-  tell(j, WAITED + bucketOf(now - j.ready))
-  if j.xs ~= '' or j.x then
-    local x = X(j)
-    if x.u and x.u.claimed then freeUnique(j); x.u = nil end
-    if busy then x.busy = busy[1] end
-  end
-  claimed[#claimed + 1] = { j, busy }
+-- What a plain record begins with once it is claimed, up to when it was ready; false for a job that is not plain.
+local function startOf(start, size, flags)
+  local f, n = sunpack('>HI3', start, 2)
+  if n >= 200 or band(f, ${run + extra + handed + waiting + stub + frail}) ~= 0 then return false end
+  return spack('${recordHead}', 4, f + flags, n + 1, now, size, 1) .. blank
 end
 
-local function expire(j, popped)
-  leave(j, nil, nil, popped)
-  if X(j).open then dropEdges(j) end
-  push(j, EXPIRED)
-  toFinal(j, DELETED)
-end
-
--- One job that is next in its queue: taken, expired, or set aside. True when it was taken.
-local function consider(j, blob, prefetched)
-  examined = examined + 1
-  if j.xs == '' and not j.x then
-    take(j, blob, prefetched, nil, true)
-    return true
-  end
-  local x = X(j)
-  if x.exp and x.exp <= now and j.attempt == 0 then
-    expire(j, true)
-    return false
-  end
-  if x.gates then
-    if x.offered then unoffer(j) end
-    local open, gate, opensAt, tells = enterGates(j)
-    if not open then
-      if tells then
-        local holder = call('SRANDMEMBER', K.holders .. gate.key)
-        take(j, blob, false, { gate.key, holder }, true)
-        return true
-      end
-      setAside(j, gate, opensAt)
-      sooner(opensAt)
-      for i = 1, #x.gates do
-        local other = x.gates[i]
-        if other.key ~= gate.key and call('EXISTS', K.waitingQueues .. other.key) == 1 then offer(other.key) end
-      end
-      return false
-    end
-  end
-  take(j, blob, prefetched, nil, true)
-  return true
+-- How long a job waited, as a bucket; false for one that entered its state later than now.
+local function waitSince(at)
+  local ms = now - sunpack('>I6', at)
+  return ms >= 0 and WAITED + bucketOf(ms)
 end
 
 -- The next members of a queue, handed-back ones before the list of their priority.
@@ -81,84 +38,105 @@ local function nextOf(queue, want)
   return list or {}, false, tonumber(first)
 end
 
--- Puts back what was popped and not taken.
-local function putBack(j)
-  touch(j)
-  if not has(j, HANDED) then set(j, HANDED) end
-  call('ZADD', K.back .. j.queue, 0, spot(j))
-end
 
 -- Answers how many, and whether it stopped at a job that is not for prefetching.
 local function drain(queue, want, extra, blob, most)
-  local taken, stopped = 0, false
+  local taken, stopped, plain, dead = 0, false, 0, 0
+  local tallies, sets, held = {}, {}, listIn(ins, CALLER)
+  local last = spack('${recordState}', now, 1, #blob) .. blob
   while taken < want + extra and examined < most do
     local list, back, prio = nextOf(queue, math.min(want + extra - taken, most - examined))
     if not list then break end
-    local ids = {}
-    for i = 1, #list do ids[i] = sub(list[i], 7) end
-    load(ids)
+    local ids, keys = {}, {}
     for i = 1, #list do
-      local j = get(ids[i])
-      local alive = j and j.phase == READY and sunpack('>I6', list[i]) == j.seq
-        and (back or (not has(j, HANDED) and not has(j, WAITING) and j.prio == prio and j.queue == queue))
-      if not alive then
-        if not back then add('d' .. queue, -1) end
-      elseif taken >= want then
-        if has(j, FRAIL) or taken >= want + extra then
-          extra, stopped = 0, true
-          putBack(j)
-        elseif consider(j, blob, true) then taken = taken + 1 end
-      elseif consider(j, blob, false) then taken = taken + 1 end
+      ids[i] = sub(list[i], 7)
+      keys[i] = K.job .. ids[i]
     end
+    local raw = readAll(keys)
+    local here = prio and spack('>HH', prio, #queue)
+    for i = 1, #list do
+      local id, s, ahead = ids[i], raw[i], taken >= want
+      local start, at, wait
+      if here and s and taken < want + extra and not (ledger and ledger.jobs[id] ~= nil) then
+        local known, first = ahead and startsAhead or starts, sub(s, 1, 6)
+        start = known[first]
+        if start == nil then
+          start = byte(s, 1) == 3 and startOf(first, #blob, ahead and ${run + prefetched} or ${run})
+          known[first] = start
+        end
+      end
+      if start then
+        at = sub(s, 7, 12)
+        wait = waits[at]
+        if wait == nil then
+          wait = waitSince(at)
+          waits[at] = wait
+        end
+      end
+      if wait then
+        if sub(s, 19, 24) == sub(list[i], 1, 6) and sub(s, 31, 34) == here and sub(s, 47, 46 + #queue) == queue then
+          local name = sub(s, 47 + #queue, 46 + #queue + 256 * byte(s, 35) + byte(s, 36))
+          local tally = tallies[name]
+          if not tally then
+            tally = tallyOf(queue, name)
+            tallies[name] = tally
+          end
+          tally[wait] = (tally[wait] or 0) + 1
+          local packed = start .. at .. nowBytes .. sub(s, 19) .. last
+          sets[#sets + 1] = keys[i]
+          sets[#sets + 1] = packed
+          held[#held + 1] = nowText
+          held[#held + 1] = id
+          took(id, packed)
+          plain, taken, examined = plain + 1, taken + 1, examined + 1
+        else dead = dead + 1 end
+      else
+        local j = ledger and ledger.jobs[id]
+        if j == nil then j = s and openLedger().known(id, s) end
+        local alive = j and j.phase == 3 and sunpack('>I6', list[i]) == j.seq
+          and (back or (band(j.f, ${handed + waiting}) == 0 and j.prio == prio and j.queue == queue))
+        if not alive then
+          if not back then dead = dead + 1 end
+        elseif taken >= want then
+          if band(j.f, ${frail}) ~= 0 or taken >= want + extra then
+            extra, stopped = 0, true
+            ledger.putBack(j)
+          elseif ledger.consider(j, blob, true) then taken = taken + 1 end
+        elseif ledger.consider(j, blob, false) then taken = taken + 1 end
+      end
+    end
+  end
+  if dead > 0 then add('d' .. queue, -dead) end
+  if plain > 0 then
+    changed = true
+    setAll(sets)
+    add('3' .. queue, -plain)
+    add('#3', -plain)
+    add('4' .. queue, plain)
   end
   return taken, stopped
 end
-
--- Takes parked jobs of one queue that this server knows, by place. At shut gates they stay where they are.
-local function adopt(queue, names, most, blob)
-  local members, taken = {}, 0
-  for i = 1, #names do
-    local found = call('ZRANGE', K.parked .. #queue .. ':' .. queue .. ':' .. names[i], 0, most + 499)
-    for k = 1, #found do members[#members + 1] = found[k] end
-  end
-  table.sort(members)
-  for i = 1, #members do
-    if taken >= most then break end
-    local j = get(sub(members[i], 9))
-    local x = X(j)
-    local open, gate, opensAt, tells = true, nil, nil, nil
-    if x.exp and x.exp <= now and j.attempt == 0 then
-      open = false
-      expire(j)
-    elseif x.gates then open, gate, opensAt, tells = enterGates(j) end
-    if open or tells then
-      local known = x.parkedFor
-      take(j, blob, false, tells and { gate.key, call('SRANDMEMBER', K.holders .. gate.key) or nil } or nil)
-      x.adopted, x.parkedFor = known, nil
-      taken = taken + 1
-    else sooner(opensAt) end
-  end
-  return taken
-end
-
 -- What a queue's limits leave room for now; nil when nothing limits it.
 local function roomIn(config, active, bucket)
   local room
   if config and config.maxActive then room = config.maxActive - active end
   if config and config.rate then
-    room = math.min(room or math.huge, tokensOf(bucket, config.rate.max, config.rate.per))
+    room = math.min(room or math.huge, openLedger().tokensOf(bucket, config.rate.max, config.rate.per))
   end
   return room
 end
 
 local function claimAll(c, author)
-  local opened = call('ZRANGEBYSCORE', K.openings, '-inf', now, 'LIMIT', 0, 50)
-  for i = 1, #opened do offer(opened[i]) end
-  local blob = signed(c.state, author)
+  local opening = call('ZRANGE', K.openings, 0, 0, 'WITHSCORES')
+  if opening[2] and tonumber(opening[2]) <= now then
+    local opened = call('ZRANGEBYSCORE', K.openings, '-inf', now, 'LIMIT', 0, 50)
+    for i = 1, #opened do openLedger().offer(opened[i]) end
+  end
+  local blob = signedBy(c.state, author)
   local fields = {}
   for i = 1, #c.queues do
     local queue = c.queues[i][1]
-    for _, kind in ipairs({ READY, ACTIVE, PARKED, 'c', 'w' }) do fields[#fields + 1] = kind .. queue end
+    for _, kind in ipairs({ '3', '4', '5', 'c', 'w' }) do fields[#fields + 1] = kind .. queue end
   end
   local values = {}
   for i = 1, #fields, 4000 do
@@ -176,7 +154,7 @@ local function claimAll(c, author)
     for i = 1, #c.queues do
       local entry = c.queues[i]
       local queue = entry[1]
-      local ready, parked = counted(i, 1, READY) - counted(i, 5, 'w'), counted(i, 3, PARKED)
+      local ready, parked = counted(i, 1, '3') - counted(i, 5, 'w'), counted(i, 3, '5')
       local config = values[(i - 1) * 5 + 4] and munpack(values[(i - 1) * 5 + 4]) or nil
       local paused = config and config.paused
       if paused and paused['until'] and paused['until'] <= now then paused = nil end
@@ -184,11 +162,11 @@ local function claimAll(c, author)
       if paused then sooner(paused['until'])
       elseif ready > 0 or parked > 0 then
         local bucket = K.bucket .. 'q' .. queue
-        local room = roomIn(config, counted(i, 2, ACTIVE), bucket)
+        local room = roomIn(config, counted(i, 2, '4'), bucket)
         local open = math.min(room or math.huge, (entry[2] or math.huge) - (entry.taken or 0))
         local taken = 0
         if open > 0 and round == 1 and parked > 0 then
-          taken = adopt(queue, c.adopt, math.min(open, adopting), blob)
+          taken = openLedger().adopt(queue, c.adopt, math.min(open, adopting), blob)
           adopting = adopting - taken
         elseif open > 0 and round == 2 and ready > 0 and not stopped and left + extra > 0 then
           -- Nothing is prefetched from a queue with limits, nor past it.
@@ -201,25 +179,26 @@ local function claimAll(c, author)
           left = 0
         else left = left - taken end
         if config and config.rate then
-          for _ = 1, taken do takeToken(bucket, config.rate.max, config.rate.per) end
+          for _ = 1, taken do openLedger().takeToken(bucket, config.rate.max, config.rate.per) end
         end
         if round == 2 then
-          ready = counted(i, 1, READY) - counted(i, 5, 'w')
-          room = roomIn(config, counted(i, 2, ACTIVE), bucket)
+          ready = counted(i, 1, '3') - counted(i, 5, 'w')
+          room = roomIn(config, counted(i, 2, '4'), bucket)
           if room and room > 0 and ready > 0 and left == 0 and entry.taken < (entry[2] or math.huge) then stopped = true end
           if ready > 0 and (not room or room > 0) then more = true end
           if ready > 0 and config and config.rate then
-            local opens = tokenAt(bucket, config.rate.max, config.rate.per)
+            local opens = openLedger().tokenAt(bucket, config.rate.max, config.rate.per)
             if opens > now then sooner(opens) end
           end
-          adoptable = adoptable and true or counted(i, 3, PARKED) > 0
+          adoptable = adoptable and true or counted(i, 3, '5') > 0
         end
       end
     end
   end
   local due = call('ZRANGE', K.due, 0, 0, 'WITHSCORES')
   if due[2] then sooner(tonumber(due[2])) end
-  local opening = call('ZRANGE', K.openings, 0, 0, 'WITHSCORES')
+  -- Only the ledger shuts and opens gates.
+  if ledger then opening = call('ZRANGE', K.openings, 0, 0, 'WITHSCORES') end
   if opening[2] then sooner(math.max(now, tonumber(opening[2]))) end
   return more, adoptable
 end

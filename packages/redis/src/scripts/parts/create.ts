@@ -3,7 +3,6 @@ import { longestInline } from '../../codec.ts'
 /** Stores new jobs, in order; parents stand before their children. Each is answered for itself. */
 export const create: string = /* lua */ `
 local LONGEST_INLINE = ${longestInline}
-local queuesSeen, namesSeen, tagsSeen = {}, {}, {}
 
 local function replaceHolder(holder, id)
   local j = get(holder)
@@ -165,11 +164,5 @@ local function createAll(list)
     if decided[1] then settle() end
   end
   return outcomes
-end
-
-local function noteNewNames()
-  if noteNames('queue', queuesSeen) > 0 then meta.names = 1 end
-  noteNames('job', namesSeen)
-  noteNames('tag', tagsSeen)
 end
 `

@@ -3,7 +3,6 @@
  * entry of a job that left otherwise than by a claim stays behind as a tombstone: its record tells another place.
  */
 export const places: string = /* lua */ `
-local pushed = {}
 local freeGates, unwait, unoffer
 
 local function spot(j) return spack('>HI6', j.prio, j.seq) .. j.id end
@@ -95,17 +94,5 @@ local function toParked(j, parkedFor)
   call('ZADD', parkedKey(j), 0, spot(j))
   count(j, 1)
   woke[j.queue] = woke[j.queue] or 0
-end
-
-local function pushReady()
-  for queue, lists in pairs(pushed) do
-    for prio, list in pairs(lists) do
-      local key = K.ready .. prio .. ':' .. queue
-      local size
-      for i = 1, #list, 4000 do size = call('RPUSH', key, unpack(list, i, math.min(i + 3999, #list))) end
-      if size == #list then call('ZADD', K.priorities .. queue, prio, prio) end
-    end
-  end
-  pushed = {}
 end
 `

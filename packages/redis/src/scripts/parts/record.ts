@@ -1,4 +1,4 @@
-import { recordHead, recordRest, recordRun, recordState, stateNames } from '../../codec.ts'
+import { recordFlags, recordHead, recordRest, recordRun, recordState, stateNames } from '../../codec.ts'
 
 /**
  * A job's record in Lua: the same layout as in codec.ts. Texts are never looked into; a state is an opaque piece of which
@@ -8,10 +8,9 @@ import { recordHead, recordRest, recordRun, recordState, stateNames } from '../.
 export const record: string = /* lua */ `
 local AWAITING, SCHEDULED, READY, ACTIVE, PARKED, SUCCEEDED, FAILED, DELETED = 1, 2, 3, 4, 5, 6, 7, 8
 local PHASES = { 'awaiting', 'scheduled', 'ready', 'active', 'parked', 'succeeded', 'failed', 'deleted' }
-local BIN, RUN, EXTRA, LONG, HANDED, WAITING, CHILDREN, PREFETCHED, NOTED, STUB, FRAIL = 1, 2, 8, 16, 32, 64, 128, 256, 512, 1024, 2048
+local BIN, RUN, EXTRA, LONG, HANDED, WAITING, CHILDREN, PREFETCHED, NOTED, STUB, FRAIL = ${Object.values(recordFlags).join(', ')}
 local KEPT = BIN + LONG + HANDED + WAITING + CHILDREN + PREFETCHED + NOTED + STUB + FRAIL
 local NAMES = { ${stateNames.map((name) => `'${name}'`).join(', ')} }
-local NOBODY = '--------'
 
 -- All fields a job will ever have stand in one constructor: a table that grows costs more than the rest of this.
 local function parse(id, s)

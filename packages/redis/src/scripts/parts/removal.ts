@@ -33,41 +33,4 @@ local function remove(j)
   else j.gone = 'deleted' end
   return true
 end
-
-local function isLive(id, phase, at)
-  local head = call('GETRANGE', K.job .. id, 0, 11)
-  if #head < 12 then return false end
-  local p, f, t = sunpack('>BHxxxI6', head)
-  return p == phase and t == at and band(f, STUB) == 0
-end
-
--- Drops entries from the head of a stream: ids that still stand there move to the index.
-local function compact(phase, most)
-  local key = K.entered .. phase
-  local entries = call('XRANGE', key, '-', '+', 'COUNT', 64)
-  local dropped, seen, stay = {}, 0, {}
-  for i = 1, #entries do
-    if seen >= most then break end
-    local at, ids = tonumber(entries[i][2][1]), entries[i][2][2]
-    for p = 1, #ids, 26 do
-      local id = sub(ids, p, p + 25)
-      seen = seen + 1
-      if isLive(id, phase, at) then
-        stay[#stay + 1] = at
-        stay[#stay + 1] = id
-      end
-    end
-    dropped[#dropped + 1] = entries[i][1]
-  end
-  if #dropped == 0 then return 0 end
-  if #stay > 0 then many('ZADD', K.index .. phase, stay) end
-  call('XDEL', key, unpack(dropped))
-  call('HINCRBY', K.meta, 'logged' .. phase, -seen)
-  return seen
-end
-
-local function mayCompact(phase, logged, live, slack, most)
-  if tonumber(logged or '0') > 2 * tonumber(live or '0') + slack then return compact(phase, most) end
-  return 0
-end
 `

@@ -169,13 +169,4 @@ local function step(t)
   if released == 0 and not created then return 0 end
   return { 'a', released, created }
 end
-
-local function stepAll(list)
-  local ids = {}
-  for i = 1, #list do if list[i] then ids[#ids + 1] = list[i][1] end end
-  load(ids)
-  local outcomes = {}
-  for i = 1, #list do outcomes[i] = list[i] and step(list[i]) or 5 end
-  return outcomes
-end
 `

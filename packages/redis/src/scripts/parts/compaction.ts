@@ -1,0 +1,42 @@
+import { recordFlags } from '../../codec.ts'
+
+/** What streams hold of jobs that left, kept in proportion to what lives. */
+export const compaction: string = /* lua */ `
+local function isLive(s, phase, at)
+  if not s or byte(s, 1) ~= phase then return false end
+  local f, since = sunpack('>HxxxI6', s, 2)
+  return since == at and band(f, ${recordFlags.stub}) == 0
+end
+
+-- Drops entries from the head of a stream: ids that still stand there move to the index.
+local function compact(phase, most)
+  local key = K.entered .. phase
+  local entries = call('XRANGE', key, '-', '+', 'COUNT', 64)
+  local dropped, seen, stay = {}, 0, {}
+  for i = 1, #entries do
+    if seen >= most then break end
+    local at, ids = tonumber(entries[i][2][1]), entries[i][2][2]
+    local keys = {}
+    for p = 1, #ids, 26 do keys[#keys + 1] = K.job .. sub(ids, p, p + 25) end
+    local raw = readAll(keys)
+    seen = seen + #keys
+    for k = 1, #keys do
+      if isLive(raw[k], phase, at) then
+        stay[#stay + 1] = at
+        stay[#stay + 1] = sub(ids, 26 * k - 25, 26 * k)
+      end
+    end
+    dropped[#dropped + 1] = entries[i][1]
+  end
+  if #dropped == 0 then return 0 end
+  if #stay > 0 then many('ZADD', K.index .. phase, stay) end
+  call('XDEL', key, unpack(dropped))
+  call('HINCRBY', K.meta, 'logged' .. phase, -seen)
+  return seen
+end
+
+local function mayCompact(phase, logged, live, slack, most)
+  if tonumber(logged or '0') > 2 * tonumber(live or '0') + slack then return compact(phase, most) end
+  return 0
+end
+`
