@@ -69,29 +69,32 @@ export function buildJob(
 
 interface Recorded {
   readonly job: NewJob
-  readonly facts: FilteredJob
   readonly meta: Readonly<Record<string, unknown>>
+}
+
+function factsOf({ definition, input }: Draft, { id, queue, tags = [] }: NewJob): FilteredJob {
+  return { id, name: definition.name, queue, input, tags, definition }
 }
 
 function record(
   maker: Maker,
-  { definition, options, input, edges, delayMs }: Draft,
+  draft: Draft,
   set: FilterSet,
   meta: Readonly<Record<string, unknown>>,
   tags: readonly string[] | undefined,
 ): Recorded {
+  const { definition, options, input, edges, delayMs } = draft
   checkShapes(options)
   const prepared = prepare(definition)
   const id = options.id === undefined ? newJobId(maker.clock) : checkJobId(options.id)
   const queue = options.queue === undefined ? definition.queue : checkQueueName(options.queue)
-  const payload = maker.wire.encode(input, `The input of job "${definition.name}"`)
-  for (const tag of tags ?? []) checkName('tag', tag)
-  const facts: FilteredJob = { id, name: definition.name, queue, input, tags: tags ?? [], definition }
+  const payload = maker.wire.encode(input, prepared.what)
+  if (tags !== undefined) for (const tag of tags) checkName('tag', tag)
   const trace = currentTrace()
   const params = Object.keys(meta).length === 0 && trace === undefined ? undefined : encodeMeta(meta, maker.wire)
   if (params !== undefined && trace !== undefined) params[traceParam] = serializeTrace(trace)
   const expires = options.expiresIn === undefined ? prepared.expires : parseDuration(options.expiresIn, 'expiresIn')
-  const job: NewJob = {
+  const plain: NewJob = {
     id,
     queue,
     name: definition.name,
@@ -105,19 +108,19 @@ function record(
     then: delayMs === undefined ? undefined : delayedRelease,
     expires,
     unique: uniqueOf(definition, input as never, payload),
-    gates: gatesOf(definition, input as never, set.limits, facts),
     params,
     tags: tags !== undefined && tags.length > 0 ? tags : undefined,
     keep: options.keep === undefined ? prepared.keep : { ...prepared.keep, ...keepOf(options.keep) },
     crashLimit: prepared.crashLimit,
     by: maker.by,
   }
-  return { job, facts, meta }
+  const gates = gatesOf(definition, input as never, set.limits, () => factsOf(draft, plain))
+  return { job: gates === undefined ? plain : { ...plain, gates }, meta }
 }
 
 function electFirst(maker: Maker, draft: Draft, set: FilterSet, recorded: Recorded): Built | Promise<Built> {
   const elected = elect(set.elect, {
-    job: recorded.facts,
+    job: factsOf(draft, recorded.job),
     meta: recorded.meta,
     candidate: draft.candidate,
     from: null,
@@ -131,7 +134,7 @@ function electFirst(maker: Maker, draft: Draft, set: FilterSet, recorded: Record
     : enter(maker, draft, set, recorded, elected.state)
 }
 
-function enter(maker: Maker, draft: Draft, set: FilterSet, { job, facts, meta }: Recorded, state: State): Built {
+function enter(maker: Maker, draft: Draft, set: FilterSet, { job, meta }: Recorded, state: State): Built {
   const definition = definitionOf(state)
   const waits = (draft.edges?.length ?? 0) > 0
   const allowed = waits
@@ -148,7 +151,7 @@ function enter(maker: Maker, draft: Draft, set: FilterSet, { job, facts, meta }:
     state: encodeState(state, job.name, maker.wire, () => undefined),
     ...definition.toTransition?.(state as never),
   }
-  return { job: first, effects: effectsOf(maker, set.applied, { job: facts, meta, state, attempt: 0 }) }
+  return { job: first, effects: effectsOf(maker, set.applied, { job: factsOf(draft, job), meta, state, attempt: 0 }) }
 }
 
 /** What `stateApplied` hooks add to the commit that enters a state. */
@@ -205,6 +208,8 @@ function checkIssues(
 
 /** The parts of a definition as storages want them, computed once. */
 interface Prepared {
+  /** What a refused input is called. */
+  readonly what: string
   readonly priority: number
   readonly keep: Keep | undefined
   readonly expires: number | undefined
@@ -218,6 +223,7 @@ function prepare(definition: JobDefinition<never, unknown>): Prepared {
   if (found === undefined) {
     const { keep, expiresIn, crashLimit } = definition.options
     found = {
+      what: `The input of job "${definition.name}"`,
       priority: toStoragePriority(definition.priority),
       keep: keep === undefined ? undefined : keepOf(keep),
       expires: expiresIn === undefined ? undefined : parseDuration(expiresIn, 'expiresIn'),

@@ -24,7 +24,7 @@ import type { Edge, FinalPhase, JobId, NewJob } from '../storage/job.ts'
 import { finalPhases } from '../storage/job.ts'
 import type { SynchronousJobsRoom, TransactionalJobsRoom } from '../storage/jobs.ts'
 import type { JobStorage } from '../storage/storage.ts'
-import type { Draft } from './build-job.ts'
+import type { Built, Draft } from './build-job.ts'
 import { buildJob, tagsOf } from './build-job.ts'
 import { bulkCommands, deletable, requeueable } from './bulk.ts'
 import { cancel } from './cancel.ts'
@@ -167,7 +167,7 @@ export function createClientCore(options: ClientOptions<JobStorage>): ClientCore
 type Store = (jobs: readonly NewJob[]) => Promise<Stored[]>
 
 function enqueuing(core: ClientCore, store: Store): Enqueuing {
-  const enqueue = async (draft: Draft): Promise<JobHandle<never>> => {
+  const enqueue = (draft: Draft): Promise<JobHandle<never>> => {
     const set = core.filterSets(draft.definition, draft.options.filters)
     return set.create.length === 0
       ? storeDraft(core, store, draft, draft.options.meta ?? noMeta, tagsOf(draft.definition, draft.options))
@@ -198,17 +198,27 @@ function enqueuing(core: ClientCore, store: Store): Enqueuing {
 const noMeta: Readonly<Record<string, unknown>> = {}
 const plainEnqueued: State = enqueued()
 
-async function storeDraft(
+function storeDraft(
   core: ClientCore,
   store: Store,
   draft: Draft,
   meta: Readonly<Record<string, unknown>>,
   tags: readonly string[] | undefined,
 ): Promise<JobHandle<never>> {
+  const ownId = draft.options.id !== undefined
   const building = buildJob(core, draft, meta, tags)
-  const { job, effects } = building instanceof Promise ? await building : building
-  const [stored] = await store(effects.length === 0 ? [job] : [job, ...effects])
-  return handleOf(core, job, stored!, draft.options.id !== undefined)
+  return building instanceof Promise
+    ? building.then((built) => storeBuilt(core, store, built, ownId))
+    : storeBuilt(core, store, building, ownId)
+}
+
+function storeBuilt(
+  core: ClientCore,
+  store: Store,
+  { job, effects }: Built,
+  ownId: boolean,
+): Promise<JobHandle<never>> {
+  return store(effects.length === 0 ? [job] : [job, ...effects]).then(([stored]) => handleOf(core, job, stored!, ownId))
 }
 
 /** Filters may change meta and tags on the way in, and see the outcome on the way out. */
@@ -241,7 +251,8 @@ async function storeMany(core: ClientCore, store: Store, drafts: readonly Draft[
   const jobs: NewJob[] = []
   const effects: NewJob[] = []
   const refused: { readonly index: number; readonly error: QError }[] = []
-  for (const [index, draft] of drafts.entries()) {
+  for (let index = 0; index < drafts.length; index++) {
+    const draft = drafts[index]!
     try {
       const building = buildJob(core, draft, draft.options.meta ?? noMeta, tagsOf(draft.definition, draft.options))
       const built = building instanceof Promise ? await building : building
@@ -267,7 +278,7 @@ async function storeMany(core: ClientCore, store: Store, drafts: readonly Draft[
       { cause: first.error },
     )
   }
-  const stored = await store([...jobs, ...effects])
+  const stored = await store(effects.length === 0 ? jobs : [...jobs, ...effects])
   return jobs.map((job, index) => handleOf(core, job, stored[index]!, false))
 }
 

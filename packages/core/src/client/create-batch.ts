@@ -12,8 +12,8 @@ export interface Stored {
 }
 
 interface Waiting {
-  readonly job: NewJob
-  resolve(stored: Stored): void
+  readonly jobs: readonly NewJob[]
+  resolve(stored: Stored[]): void
   reject(error: unknown): void
 }
 
@@ -35,17 +35,14 @@ export class CreateBatch {
     this.#deadlineMs = deadlineMs
   }
 
-  add(job: NewJob): Promise<Stored> {
-    if (this.#closed) return Promise.reject(closedError())
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ job, resolve, reject })
-      this.#flushing ??= this.#flush()
-    })
-  }
-
   /** Jobs that must become visible together, or that depend on each other: one call where they fit into one. */
   addAll(jobs: readonly NewJob[]): Promise<Stored[]> {
-    return Promise.all(jobs.map((job) => this.add(job)))
+    if (jobs.length === 0) return Promise.resolve([])
+    if (this.#closed) return Promise.reject(closedError())
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ jobs, resolve, reject })
+      this.#flushing ??= this.#flush()
+    })
   }
 
   async close(): Promise<void> {
@@ -57,17 +54,38 @@ export class CreateBatch {
     // Everything this turn of the microtask queue still wants to enqueue travels along.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, this.#storage.capabilities.maxBatch)
+      const together = this.#takeTogether()
+      const jobs = together.length === 1 ? together[0]!.jobs : together.flatMap((one) => one.jobs)
       try {
-        const { value, repeated } = await persist(this.#clock, this.#deadlineMs, () =>
-          this.#storage.jobs.create(batch.map(({ job }) => job)),
-        )
-        batch.forEach(({ resolve }, index) => resolve({ outcome: value[index]!, repeated }))
+        const stored = await this.#store(jobs)
+        let at = 0
+        for (const { jobs: own, resolve } of together) resolve(stored.slice(at, (at += own.length)))
       } catch (error) {
-        for (const { job, reject } of batch) reject(describe(error, job, batch.length))
+        for (const { jobs: own, reject } of together) reject(describe(error, own[0]!, jobs.length))
       }
     }
     this.#flushing = null
+  }
+
+  /** As many lists as fit into one call, at least one. */
+  #takeTogether(): Waiting[] {
+    let lists = 0
+    for (let jobs = 0; lists < this.#waiting.length; lists++) {
+      jobs += this.#waiting[lists]!.jobs.length
+      if (lists > 0 && jobs > this.#storage.capabilities.maxBatch) break
+    }
+    return this.#waiting.splice(0, lists)
+  }
+
+  async #store(jobs: readonly NewJob[]): Promise<Stored[]> {
+    const { maxBatch } = this.#storage.capabilities
+    const stored: Stored[] = []
+    for (let from = 0; from < jobs.length; from += maxBatch) {
+      const part = jobs.length <= maxBatch ? jobs : jobs.slice(from, from + maxBatch)
+      const { value, repeated } = await persist(this.#clock, this.#deadlineMs, () => this.#storage.jobs.create(part))
+      for (const outcome of value) stored.push({ outcome, repeated })
+    }
+    return stored
   }
 }
 

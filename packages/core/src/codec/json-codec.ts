@@ -18,7 +18,7 @@ export const jsonCodec: Codec = {
 /** Getters and proxies are code of their owner, and may do anything but pass for data. */
 function look(value: unknown): Lossy | null {
   try {
-    return findLossy(value, 0, [])
+    return findLossy(value, 0, null)
   } catch (error) {
     throw new QError('Q_NOT_SERIALIZABLE', 'The value cannot be read: one of its getters threw. Pass plain data.', {
       cause: error,
@@ -32,8 +32,14 @@ interface Lossy {
   readonly what: string
 }
 
-/** The first thing in a value that JSON would change or drop, or null. `above` holds the objects we are inside of. */
-function findLossy(value: unknown, depth: number, above: object[]): Lossy | null {
+/** The object we are inside of, and those around it. */
+interface Above {
+  readonly object: object
+  readonly above: Above | null
+}
+
+/** The first thing in a value that JSON would change or drop, or null. */
+function findLossy(value: unknown, depth: number, above: Above | null): Lossy | null {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -51,14 +57,14 @@ function findLossy(value: unknown, depth: number, above: object[]): Lossy | null
   }
   if (value === null || typeof value !== 'object') return null
   if (depth > deepest) return { path: [], what: `data nested more than ${deepest} levels deep` }
-  if (above.includes(value)) return { path: [], what: 'a cycle' }
-  above.push(value)
-  const found = Array.isArray(value) ? findInArray(value, depth, above) : findInObject(value, depth, above)
-  above.pop()
-  return found
+  for (let around = above; around !== null; around = around.above) {
+    if (around.object === value) return { path: [], what: 'a cycle' }
+  }
+  const inside = { object: value, above }
+  return Array.isArray(value) ? findInArray(value, depth, inside) : findInObject(value, depth, inside)
 }
 
-function findInArray(list: readonly unknown[], depth: number, above: object[]): Lossy | null {
+function findInArray(list: readonly unknown[], depth: number, above: Above): Lossy | null {
   for (let index = 0; index < list.length; index++) {
     const found = findLossy(list[index], depth + 1, above)
     if (found !== null) {
@@ -69,7 +75,7 @@ function findInArray(list: readonly unknown[], depth: number, above: object[]): 
   return null
 }
 
-function findInObject(object: object, depth: number, above: object[]): Lossy | null {
+function findInObject(object: object, depth: number, above: Above): Lossy | null {
   const prototype: unknown = Object.getPrototypeOf(object)
   if (prototype !== Object.prototype && prototype !== null && !isForeignPlain(prototype)) {
     return { path: [], what: `an instance of ${nameOfClass(object)}` }

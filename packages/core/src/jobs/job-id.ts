@@ -8,8 +8,16 @@ import { isJobId } from '../storage/validate.ts'
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const randomCharacters = 14
 
-/** A pool per clock: one call for random bytes serves many ids. */
-const pools = new WeakMap<Clock, { readonly bytes: Uint8Array; next: number }>()
+/** A pool per clock: one call for random bytes serves many ids, and the ids of one millisecond begin alike. */
+interface Pool {
+  text: string
+  next: number
+  at: number
+  prefix: string
+}
+
+const pools = new WeakMap<Clock, Pool>()
+const poolSize = 4096
 
 /**
  * A new job id: it sorts by the moment it was made, and nobody can guess it.
@@ -19,12 +27,22 @@ const pools = new WeakMap<Clock, { readonly bytes: Uint8Array; next: number }>()
  * await client.enqueue(charge, order, { id })   // safe to repeat with the same id
  */
 export function newJobId(clock: Clock = systemClock): JobId {
-  let id = ''
-  for (let time = clock.now(), n = 0; n < 10; n++) {
-    id = alphabet[time % 32]! + id
+  const pool = poolOf(clock)
+  const now = clock.now()
+  if (pool.at !== now) {
+    pool.at = now
+    pool.prefix = `${timeText(now)}00`
+  }
+  return pool.prefix + takeText(clock, pool, randomCharacters)
+}
+
+function timeText(now: number): string {
+  let text = ''
+  for (let time = now, n = 0; n < 10; n++) {
+    text = alphabet[time % 32]! + text
     time = Math.floor(time / 32)
   }
-  return `${id}00${randomText(clock, randomCharacters)}`
+  return text
 }
 
 /**
@@ -45,15 +63,24 @@ export function jobIdFrom(text: string): JobId {
 
 /** Random characters of the id alphabet, five bits each. */
 export function randomText(clock: Clock, length: number): string {
+  return takeText(clock, poolOf(clock), length)
+}
+
+function poolOf(clock: Clock): Pool {
   let pool = pools.get(clock)
-  if (pool === undefined || pool.next + length > pool.bytes.length) {
-    pool = { bytes: new Uint8Array(4096), next: 0 }
-    clock.fill(pool.bytes)
-    pools.set(clock, pool)
+  if (pool === undefined) pools.set(clock, (pool = { text: '', next: 0, at: -1, prefix: '' }))
+  return pool
+}
+
+function takeText(clock: Clock, pool: Pool, length: number): string {
+  if (pool.next + length > pool.text.length) {
+    const bytes = Buffer.alloc(poolSize)
+    clock.fill(bytes)
+    for (let n = 0; n < poolSize; n++) bytes[n] = alphabet.charCodeAt(bytes[n]! & 31)
+    pool.text = bytes.toString('latin1')
+    pool.next = 0
   }
-  let text = ''
-  for (let n = 0; n < length; n++) text += alphabet[pool.bytes[pool.next++]! & 31]
-  return text
+  return pool.text.slice(pool.next, (pool.next += length))
 }
 
 export function checkJobId(id: string): JobId {

@@ -51,7 +51,7 @@ export function gatesOf(
   definition: JobDefinition<never, unknown>,
   input: never,
   filters: readonly FilterWith<'limit'>[],
-  job: FilteredJob,
+  factsOf: () => FilteredJob,
 ): readonly Gate[] | undefined {
   const { concurrency, rate } = definition.options
   if (concurrency === undefined && rate === undefined && filters.length === 0) return undefined
@@ -70,7 +70,7 @@ export function gatesOf(
       rate: { max: rate.limit, per: parseDuration(rate.per, 'rate.per') },
     })
   }
-  for (const filter of filters) gates.push(filter.limit(job))
+  for (const filter of filters) gates.push(filter.limit(factsOf()))
   if (gates.length > 4) {
     throw new QError(
       'Q_OPTION_INVALID',

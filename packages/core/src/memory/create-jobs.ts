@@ -16,7 +16,8 @@ import { type Store, queueOf, stubOf } from './store.ts'
 export function createJobs(store: Store, list: readonly NewJob[]): CreateOutcome[] {
   const outcomes: CreateOutcome[] = []
   let places: ReadonlyMap<JobId, number> | undefined
-  for (const [index, job] of list.entries()) {
+  for (let index = 0; index < list.length; index++) {
+    const job = list[index]!
     if (job.after === undefined || outcomes[index] !== undefined) {
       outcomes[index] ??= createJob(store, job)
       continue

@@ -75,17 +75,20 @@ export function dropEdges(child: StoredJob): void {
 }
 
 /** `failed` leaves the edges open that do not name it: the parent may be requeued and succeed. The other ends decide every edge. */
-export function decisionsOf(parent: StoredJob, end: FinalPhase): Decision[] {
+export function decisionsOf(parent: StoredJob, end: FinalPhase): readonly Decision[] {
   const open = parent.rare?.family?.open
+  if (open === undefined) return noDecisions
   const decisions: Decision[] = []
-  for (const [mask, edges] of open ?? []) {
+  for (const [mask, edges] of open) {
     const met = isMetBy(mask, end)
     if (!met && end === 'failed') continue
-    open!.delete(mask)
+    open.delete(mask)
     decisions.push({ parent: parent.id, end, met, edges: [...edges], next: 0 })
   }
   return decisions
 }
+
+const noDecisions: readonly Decision[] = []
 
 export function hasOpenEdges(parent: StoredJob): boolean {
   return (parent.rare?.family?.open.size ?? 0) > 0

@@ -34,7 +34,7 @@ export interface Step {
  */
 export function enterState(store: Store, job: StoredJob, step: Step): void {
   leavePhase(store, job, step.leave ?? 'transition')
-  for (const state of step.via ?? []) record(store, job, state, step.by)
+  if (step.via !== undefined) for (const state of step.via) record(store, job, state, step.by)
   if (step.attempt === 'undo') job.attempt = Math.max(0, job.attempt - 1)
   else if (step.attempt === 'reset') job.attempt = job.crashes = 0
   if (step.queue !== undefined && step.queue !== job.lane.queue.name) {

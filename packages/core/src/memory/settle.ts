@@ -11,6 +11,7 @@ import type { Store } from './store.ts'
  */
 export function settle(store: Store): number {
   let released = 0
+  if (store.decisions.length === 0) return released
   for (let decision = store.decisions.shift(); decision !== undefined; decision = store.decisions.shift()) {
     while (store.effectsLeft > 0 && decision.next < decision.edges.length) {
       if (decide(store, decision, decision.edges[decision.next++]!)) released++

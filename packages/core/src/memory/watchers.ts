@@ -9,51 +9,59 @@ interface Watcher {
 
 /** Who wants to hear of what. Wakes come after the step that caused them, never inside it, and once for many reasons. */
 export class Watchers {
-  readonly #topics = new Map<string, Set<Watcher>>()
+  /** By kind, so that a job nobody watches costs one look. */
+  readonly #topics = {
+    queue: new Map<string, Set<Watcher>>(),
+    job: new Map<string, Set<Watcher>>(),
+    session: new Map<string, Set<Watcher>>(),
+    lock: new Map<string, Set<Watcher>>(),
+    names: new Map<string, Set<Watcher>>(),
+    schedules: new Map<string, Set<Watcher>>(),
+  }
 
   add(topics: readonly Topic[], wake: () => void): () => void {
     const watcher: Watcher = { wake, woken: false, closed: false }
-    const keys = topics.map(topicKey)
-    for (const key of keys) {
-      const others = this.#topics.get(key)
-      if (others === undefined) this.#topics.set(key, new Set([watcher]))
+    for (const [kind, key] of topics.map(keyOf)) {
+      const others = this.#topics[kind].get(key)
+      if (others === undefined) this.#topics[kind].set(key, new Set([watcher]))
       else others.add(watcher)
     }
     return () => {
       watcher.closed = true
-      for (const key of keys) {
-        const others = this.#topics.get(key)
-        if (others?.delete(watcher) && others.size === 0) this.#topics.delete(key)
+      for (const [kind, key] of topics.map(keyOf)) {
+        const others = this.#topics[kind].get(key)
+        if (others?.delete(watcher) && others.size === 0) this.#topics[kind].delete(key)
       }
     }
   }
 
   queue(name: string): void {
-    if (this.#topics.size > 0) this.#wake(topicKey({ queue: name }))
+    this.#wake(this.#topics.queue.get(name))
   }
 
   job(id: JobId): void {
-    if (this.#topics.size > 0) this.#wake(topicKey({ job: id }))
+    this.#wake(this.#topics.job.get(id))
   }
 
   session(id: SessionId): void {
-    if (this.#topics.size > 0) this.#wake(topicKey({ session: id }))
+    this.#wake(this.#topics.session.get(id))
   }
 
   lock(name: string): void {
-    if (this.#topics.size > 0) this.#wake(topicKey({ lock: name }))
+    this.#wake(this.#topics.lock.get(name))
   }
 
   names(): void {
-    if (this.#topics.size > 0) this.#wake(topicKey({ names: true }))
+    this.#wake(this.#topics.names.get(''))
   }
 
   schedules(): void {
-    if (this.#topics.size > 0) this.#wake(topicKey({ schedules: true }))
+    this.#wake(this.#topics.schedules.get(''))
   }
 
-  #wake(key: string): void {
-    for (const watcher of this.#topics.get(key) ?? []) {
+  #wake(watchers: ReadonlySet<Watcher> | undefined): void {
+    if (watchers === undefined) return
+    for (const watcher of watchers) {
       if (watcher.woken) continue
       watcher.woken = true
       queueMicrotask(() => {
@@ -64,10 +72,12 @@ export class Watchers {
   }
 }
 
-function topicKey(topic: Topic): string {
-  if ('queue' in topic) return `queue ${topic.queue}`
-  if ('job' in topic) return `job ${topic.job}`
-  if ('session' in topic) return `session ${topic.session}`
-  if ('lock' in topic) return `lock ${topic.lock}`
-  return 'names' in topic ? 'names' : 'schedules'
+function keyOf(
+  topic: Topic,
+): readonly [kind: 'queue' | 'job' | 'session' | 'lock' | 'names' | 'schedules', key: string] {
+  if ('queue' in topic) return ['queue', topic.queue]
+  if ('job' in topic) return ['job', topic.job]
+  if ('session' in topic) return ['session', topic.session]
+  if ('lock' in topic) return ['lock', topic.lock]
+  return ['names' in topic ? 'names' : 'schedules', '']
 }

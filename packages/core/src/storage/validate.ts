@@ -35,7 +35,7 @@ export function whyInvalidJob(job: NewJob, maxPayload: number): string | null {
     firstOf(job.gates, whyInvalidGate) ??
     (job.unique ? whyInvalidName('unique key', job.unique.key) : null) ??
     (job.preview !== undefined && Buffer.byteLength(job.preview) > 256 ? 'a preview has at most 256 bytes' : null) ??
-    firstOf(job.tags, (tag) => whyInvalidName('tag', tag)) ??
+    firstOf(job.tags, whyInvalidTag) ??
     whyInvalidWhole('crashLimit', job.crashLimit, 1, 2 ** 31 - 1)
   )
 }
@@ -102,6 +102,10 @@ function whyInvalidName(what: string, text: string): string | null {
   return null
 }
 
+function whyInvalidTag(tag: string): string | null {
+  return whyInvalidName('tag', tag)
+}
+
 function whyInvalidWhole(what: string, value: number | undefined, least: number, most: number): string | null {
   if (value === undefined) return null
   return Number.isInteger(value) && value >= least && value <= most
@@ -110,7 +114,8 @@ function whyInvalidWhole(what: string, value: number | undefined, least: number,
 }
 
 function firstOf<T>(list: readonly T[] | undefined, why: (item: T) => string | null): string | null {
-  for (const item of list ?? []) {
+  if (list === undefined) return null
+  for (const item of list) {
     const reason = why(item)
     if (reason !== null) return reason
   }
