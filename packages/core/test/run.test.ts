@@ -313,6 +313,23 @@ describe('cancelling', () => {
     expect((await fleet.client.get(second.id))!.state).toBe('deleted')
   })
 
+  test('a cancellation that is not waited out is still pending, and can be waited for again', async () => {
+    const release = gate()
+    const job = defineJob({ name: 'job', run: () => release.opened })
+    await using fleet = await startFleet({ jobs: [job] })
+    const handle = await fleet.client.enqueue(job)
+    await until(
+      () => handle.state(),
+      (state) => state!.name === 'processing',
+    )
+    const { id } = handle
+    expect(await fleet.client.cancel(id, { timeout: 5, grace: '1m' })).toEqual({ stopped: false, how: 'pending' })
+    await expect(fleet.client.cancel(id, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
+    const end = fleet.client.cancel(id)
+    release.open()
+    expect(await end).toEqual({ stopped: false, how: 'finished first' })
+  })
+
   test('a job that finishes before it notices has finished first', async () => {
     const started = gate()
     const job = defineJob({
@@ -528,24 +545,67 @@ describe('filters', () => {
     expect((await fleet.client.monitor.counts()).byPhase.ready).toBe(0)
   })
 
-  test('a filter that throws while a run ends fails the run, and never the server', async () => {
+  test('a filter that refuses the first state refuses the creation', async () => {
+    const refuse = defineFilter({
+      name: 'refuse',
+      electState: () => {
+        throw new Error('filter broke')
+      },
+    })
+    const job = defineJob({ name: 'job', run: () => 1, filters: [refuse] })
+    await using fleet = await startFleet({ jobs: [job] })
+    await expect(fleet.client.enqueue(job)).rejects.toThrow('filter broke')
+    expect((await fleet.client.monitor.counts()).byPhase.ready).toBe(0)
+  })
+
+  const breaking = (): never => {
+    throw new Error('filter broke')
+  }
+  test.each([
+    defineFilter({
+      name: 'throws',
+      electState: ({ candidate }) => (candidate.name === 'succeeded' ? breaking() : undefined),
+    }),
+    defineFilter({
+      name: 'rejects',
+      electState: async ({ candidate }) => (candidate.name === 'succeeded' ? breaking() : undefined),
+    }),
+    defineFilter({ name: 'applies', stateApplied: ({ state }) => void (state.name === 'succeeded' && breaking()) }),
+  ])('a filter that breaks while a run ends ($name) fails the run, and never the server', async (filter) => {
+    const job = defineJob({ name: 'job', retry: { attempts: 1 }, run: () => 1, filters: [filter] })
+    const plain = defineJob({ name: 'plain', run: () => 2 })
+    await using fleet = await startFleet({ jobs: [job, plain] })
+    const handle = await fleet.client.enqueue(job)
+    await expect(handle.result({ timeout: '5s' })).rejects.toThrow('filter broke')
+    expect((await fleet.client.get(handle.id))!.history.map(({ state }) => state)).toEqual([
+      'enqueued',
+      'processing',
+      'failed',
+    ])
+    expect(await (await fleet.client.enqueue(plain)).result({ timeout: '5s' })).toBe(2)
+  })
+
+  test('an election may take its time, and what it elects is what happens', async () => {
     const job = defineJob({
       name: 'job',
       run: () => 1,
       filters: [
         defineFilter({
-          name: 'broken',
-          electState: () => {
-            throw new Error('filter broke')
+          name: 'ask',
+          async electState({ candidate }) {
+            await new Promise((resolve) => setImmediate(resolve))
+            return candidate.name === 'succeeded' ? { name: 'deleted', reason: 'nobody needs it' } : undefined
           },
         }),
       ],
     })
-    const plain = defineJob({ name: 'plain', run: () => 2 })
-    await using fleet = await startFleet({ jobs: [job, plain] })
-    // The same filter elects the first state, where its failure refuses the creation.
-    await expect(fleet.client.enqueue(job)).rejects.toThrow('filter broke')
-    expect(await (await fleet.client.enqueue(plain)).result({ timeout: '5s' })).toBe(2)
+    await using fleet = await startFleet({ jobs: [job] })
+    const handle = await fleet.client.enqueue(job)
+    await until(
+      () => handle.state(),
+      (state) => state!.name === 'deleted',
+    )
+    expect((await fleet.client.get(handle.id))!.reason).toBe('nobody needs it')
   })
 
   test('the trace of the caller is current again in the handler, and travels on', async () => {

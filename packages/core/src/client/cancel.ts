@@ -59,21 +59,14 @@ async function waitForEnd(
   options: CancelOptions,
   defaultTimeoutMs: number,
 ): Promise<CancelResult> {
-  const ends = new AbortController()
-  const timeoutMs = options.timeout === undefined ? defaultTimeoutMs : parseDuration(options.timeout, 'timeout')
-  const timer = core.clock.timer(timeoutMs, () =>
-    ends.abort(new QError('Q_TIMEOUT', 'the wait for the end of a cancelled job is over')),
-  )
-  const onAbort = (): void => ends.abort(options.signal?.reason)
-  options.signal?.addEventListener('abort', onAbort, { once: true })
+  const ms = options.timeout === undefined ? defaultTimeoutMs : parseDuration(options.timeout, 'timeout')
+  const error = (): QError => new QError('Q_TIMEOUT', 'the wait for the end of a cancelled job is over')
+  const { signal } = options
   try {
-    return await watchUntil(core, { job: id }, () => lookForEnd(core, id), { signal: ends.signal })
-  } catch (error) {
-    if (isQError(error, 'Q_TIMEOUT')) return { stopped: false, how: 'pending' }
-    throw error
-  } finally {
-    timer.cancel()
-    options.signal?.removeEventListener('abort', onAbort)
+    return await watchUntil(core, { job: id }, () => lookForEnd(core, id), { signal, timeout: { ms, error } })
+  } catch (thrown) {
+    if (isQError(thrown, 'Q_TIMEOUT')) return { stopped: false, how: 'pending' }
+    throw thrown
   }
 }
 

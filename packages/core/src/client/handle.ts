@@ -69,28 +69,16 @@ async function readView(core: ClientCore, id: JobId): Promise<JobView | null> {
 }
 
 async function waitForResult<Result>(core: ClientCore, id: JobId, { timeout, signal }: ResultOptions): Promise<Result> {
-  const ends = new AbortController()
-  const timer =
-    timeout === undefined
-      ? null
-      : core.clock.timer(parseDuration(timeout, 'timeout'), () =>
-          ends.abort(
-            new QError(
-              'Q_TIMEOUT',
-              `Job ${id} has not ended within ${timeout}${typeof timeout === 'number' ? ' ms' : ''}. It goes on; ask \`client.explain('${id}')\` what it waits for.`,
-            ),
-          ),
-        )
-  const onAbort = (): void => ends.abort(signal?.reason)
-  if (signal?.aborted) onAbort()
-  signal?.addEventListener('abort', onAbort, { once: true })
-  try {
-    const view = await watchUntil(core, { job: id }, () => lookForEnd(core, id), { signal: ends.signal })
-    return endOf<Result>(core, view)
-  } finally {
-    timer?.cancel()
-    signal?.removeEventListener('abort', onAbort)
+  const limit = timeout === undefined ? undefined : { ms: parseDuration(timeout, 'timeout'), error: notEnded }
+  function notEnded(): QError {
+    const within = `${timeout}${typeof timeout === 'number' ? ' ms' : ''}`
+    return new QError(
+      'Q_TIMEOUT',
+      `Job ${id} has not ended within ${within}. It goes on; ask \`client.explain('${id}')\` what it waits for.`,
+    )
   }
+  const view = await watchUntil(core, { job: id }, () => lookForEnd(core, id), { signal, timeout: limit })
+  return endOf<Result>(core, view)
 }
 
 async function lookForEnd(core: ClientCore, id: JobId): Promise<JobView | undefined> {

@@ -48,21 +48,12 @@ async function waitForGrant(
     `The lock "${name}" is held by another owner${waitMs === 0 ? '. Give `wait` to wait for it' : `, and was not released within ${waitMs} ms`}.`,
   )
   if (waitMs === 0) throw busy
-  const ends = new AbortController()
-  const timer = core.clock.timer(waitMs, () => ends.abort(busy))
-  const onAbort = (): void => ends.abort(options.signal?.reason)
-  options.signal?.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await watchUntil(
-      core,
-      { lock: name },
-      async () => (await core.storage.locks.acquire(name, owner, ttlMs)) ?? undefined,
-      { signal: ends.signal },
-    )
-  } finally {
-    timer.cancel()
-    options.signal?.removeEventListener('abort', onAbort)
-  }
+  return watchUntil(
+    core,
+    { lock: name },
+    async () => (await core.storage.locks.acquire(name, owner, ttlMs)) ?? undefined,
+    { signal: options.signal, timeout: { ms: waitMs, error: () => busy } },
+  )
 }
 
 function hold(core: ClientCore, grant: LockGrant, ttlMs: number, sentAt: number): Lock {

@@ -1,13 +1,13 @@
 import { sleep } from '../clock.ts'
-import { isQError } from '../errors.ts'
+import { type QError, isQError } from '../errors.ts'
 import { jittered } from '../storage-calls/persist.ts'
 import type { Topic } from '../storage/wakeups.ts'
 import type { ClientCore } from './client-core.ts'
 
 export interface WatchOptions {
   readonly signal?: AbortSignal | undefined
-  /** Never ask more often than this. Default 0. */
-  readonly leastMs?: number | undefined
+  /** How long to look, and what to throw then. Without it for ever. */
+  readonly timeout?: { readonly ms: number; readonly error: () => QError } | undefined
 }
 
 const firstPollMs = 50
@@ -23,7 +23,27 @@ export async function watchUntil<T>(
   look: () => Promise<T | undefined>,
   options: WatchOptions = {},
 ): Promise<T> {
-  const { signal } = options
+  const { signal, timeout } = options
+  if (timeout === undefined) return lookUntil(core, topic, look, signal)
+  const ends = new AbortController()
+  const timer = core.clock.timer(timeout.ms, () => ends.abort(timeout.error()))
+  const onAbort = (): void => ends.abort(signal!.reason)
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await lookUntil(core, topic, look, ends.signal)
+  } finally {
+    timer.cancel()
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+async function lookUntil<T>(
+  core: ClientCore,
+  topic: Topic,
+  look: () => Promise<T | undefined>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   signal?.throwIfAborted()
   const first = await look()
   if (first !== undefined) return first
@@ -55,6 +75,7 @@ async function waitForWake(
   signal: AbortSignal | undefined,
   onWake: (wake: () => void) => void,
 ): Promise<void> {
+  if (signal?.aborted) return
   const early = new AbortController()
   const stop = (): void => early.abort()
   onWake(stop)
