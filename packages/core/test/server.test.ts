@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { QError, createClient, createServer, defineJob, memoryStorage } from '../src/index.ts'
 import type { JobStorage } from '../src/index.ts'
+import type { ExchangeResult } from '../src/storage/index.ts'
 import { gate, startFleet, until } from './fleet.ts'
 
 const echo = defineJob({ name: 'echo', run: (input: unknown) => input })
@@ -235,6 +236,29 @@ describe('a server', () => {
     ).toBeTruthy()
     release.open()
     expect(await handle.result({ timeout: '15s' })).toBe('again')
+  })
+
+  test('starts nothing out of an answer that is older than its lease', async () => {
+    let starts = 0
+    const job = defineJob({ name: 'job', run: () => void starts++ })
+    const { storage, fail } = failing(memoryStorage())
+    await using client = createClient({ storage })
+    await using server = createServer({ storage, jobs: [job], lease: 600, heartbeat: 100 })
+    fail.set('work.exchange', async (real) => {
+      const reply = (await real()) as ExchangeResult
+      if (reply.claimed.length === 0) return reply
+      fail.clear()
+      // The process stands still with the answer at hand, and meanwhile its session is buried.
+      await storage.work.end(server.health().session!)
+      const endsAt = performance.now() + 520
+      while (performance.now() < endsAt);
+      return reply
+    })
+    await server.start()
+    const handle = await client.enqueue(job)
+    await handle.result({ timeout: '5s' })
+    expect(fail.size).toBe(0)
+    expect(starts).toBe(1)
   })
 
   test('stops in phases: waits, aborts, hands back without charging the attempt', async () => {

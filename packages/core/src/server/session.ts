@@ -96,6 +96,11 @@ export class ServerSession {
     return this.#core.clock.monotonic() - this.provenAt
   }
 
+  /** Nobody confirmed the lease for five sixths of its time: the storage may soon give what it holds to others. */
+  isStale(): boolean {
+    return this.silentMs() >= (this.#core.ttlMs * 5) / 6
+  }
+
   async end(): Promise<void> {
     await this.#pacemaker?.close().catch(() => undefined)
     this.#pacemaker = null

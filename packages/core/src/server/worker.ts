@@ -474,6 +474,12 @@ export class Worker {
   }
 
   #fillSlots(): void {
+    if (this.#backlog.length === 0) return
+    // The answer that brought them was long on its way, or we stood still: they may be others' by now. A call will tell.
+    if (this.#session.isStale()) {
+      this.#wantsSignals = true
+      return
+    }
     this.#isFilling = true
     while (this.#backlog.length > 0 && this.#runs.size < this.#core.concurrency) this.#begin(this.#backlog.shift()!)
     this.#isFilling = false

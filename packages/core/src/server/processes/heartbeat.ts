@@ -32,8 +32,8 @@ export function startHeartbeat(core: ServerCore, session: ServerSession, events:
 }
 
 /**
- * Gives the claims up before the storage may give them to others: a lease that nobody confirmed for five sixths of its
- * time is treated as lost. Who was merely stalled asks once more first.
+ * Gives the claims up before the storage may give them to others: a stale lease is treated as lost. Who was merely stalled
+ * asks once more first.
  */
 export function startFence(
   core: ServerCore,
@@ -42,7 +42,6 @@ export function startFence(
   events: HeartbeatEvents,
 ): Process {
   const { clock, ttlMs } = core
-  const limitMs = (ttlMs * 5) / 6
   let askedAt: number | null = null
   return supervise(core, 'fence', ttlMs / 12, () => {
     const silentMs = session.silentMs()
@@ -51,7 +50,7 @@ export function startFence(
     } else if (askedAt === null) {
       askedAt = clock.monotonic()
       heartbeat.poke()
-    } else if (silentMs >= limitMs && clock.monotonic() - askedAt >= ttlMs / 12) {
+    } else if (session.isStale() && clock.monotonic() - askedAt >= ttlMs / 12) {
       askedAt = null
       events.onLost(`nobody confirmed it for ${Math.round(silentMs)} ms`)
     }
