@@ -39,6 +39,8 @@ export const recordRun = '>I4c8I5c8I5I6I6'
 export const recordRest = '>I6I6HHHHI4I4'
 export const recordState = '>I6HI4'
 
+/** Characters of a job's id, all of one byte. */
+export const idLength = 26
 const headLength = 18
 const runLength = 42
 const restLength = 28
@@ -175,6 +177,8 @@ export function payloadOf(bytes: Buffer, isBinary: boolean): Payload {
 // --- what scripts are given
 
 export type PackedJob = readonly Packable[]
+/** Plain jobs of one queue, name, priority, author and state: what differs, how many, what they share. */
+export type PackedJobs = readonly [items: Buffer, size: number, ...shared: Packable[]]
 export type PackedTransition = readonly Packable[] | Buffer
 export type PackedClaim = { readonly [key: string]: Packable }
 export type PackedNote = { readonly [key: string]: Packable }
@@ -194,6 +198,51 @@ export function packJob(job: NewJob, circle?: readonly string[]): PackedJob {
   ]
   if (circle) packed.push(circle)
   return packed
+}
+
+/** Ready at once, and nothing but its payload, which stands in its record. */
+export function isPlainJob(job: NewJob): boolean {
+  return (
+    job.state.phase === 'ready' &&
+    job.state.data === undefined &&
+    job.state.error === undefined &&
+    (typeof job.payload !== 'string' || job.payload.length * 3 <= longestInline
+      ? job.payload.length <= longestInline
+      : Buffer.byteLength(job.payload) <= longestInline) &&
+    optionsOf(job) === false
+  )
+}
+
+/** Whether two plain jobs may be packed together. */
+export function isAlike(a: NewJob, b: NewJob): boolean {
+  return (
+    a.queue === b.queue &&
+    a.name === b.name &&
+    a.version === b.version &&
+    a.priority === b.priority &&
+    a.by === b.by &&
+    a.state.name === b.state.name &&
+    a.state.reason === b.state.reason &&
+    typeof a.payload === typeof b.payload
+  )
+}
+
+/** Plain jobs that are all alike: id, length of the payload, payload of each, one after another. */
+export function packJobs(jobs: readonly NewJob[]): PackedJobs {
+  const { queue, name, version, priority = defaultPriority, payload, state, by } = jobs[0]!
+  const sizes = jobs.map((job) => Buffer.byteLength(job.payload))
+  const items = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size + idLength + 4, 0))
+  let at = 0
+  for (const [index, job] of jobs.entries()) {
+    const size = sizes[index]!
+    items.write(job.id, at, 'latin1')
+    at = items.writeUInt32BE(size, at + idLength)
+    if (typeof job.payload === 'string') items.write(job.payload, at)
+    else items.set(job.payload, at)
+    at += size
+  }
+  const flags = typeof payload === 'string' ? 0 : recordFlags.binary
+  return [items, jobs.length, queue, name, version, priority, flags, encodeState(state, by)]
 }
 
 /** False for a plain job: then the script has nothing to look into. */
@@ -294,7 +343,8 @@ export function packTransition(
     change.command === undefined &&
     (change.attempt === undefined || change.attempt === 'count')
   const isEnd = isPlain && change.to.phase === 'succeeded' && change.to.error === undefined
-  if (isEnd && token !== null && token.session === caller && change.ranMs !== undefined && runBucket !== undefined) {
+  const isOwn = token !== null && token.session === caller && token.call < 2 ** 40 && hasIdLength(change.id)
+  if (isEnd && isOwn && change.ranMs !== undefined && runBucket !== undefined) {
     return packEnd(change, token.call, change.ranMs, runBucket)
   }
   return [
@@ -324,6 +374,10 @@ export function packTransition(
           create,
         },
   ]
+}
+
+function hasIdLength(id: string): boolean {
+  return id.length === idLength && Buffer.byteLength(id) === idLength
 }
 
 /** What nearly every call is made of, in one piece: see `endPlain` among the scripts. */

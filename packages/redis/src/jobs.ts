@@ -1,10 +1,10 @@
 import { QError, histogramIndex, orderByParents, whyInvalidJob, whyInvalidTransition } from '@q/core/storage'
-import { packJob, packTransition, phaseOf, textOf } from './codec.ts'
+import { isAlike, isPlainJob, packJob, packJobs, packTransition, phaseOf, textOf } from './codec.ts'
 import { unpack } from './msgpack.ts'
 import { apply as applyScript } from './scripts/apply.ts'
 import { create as createScript } from './scripts/create.ts'
 import type { ApplyOutcome, CreateOutcome, JobsRoom, NewJob, SessionId, Transition } from '@q/core/storage'
-import type { PackedJob, PackedTransition } from './codec.ts'
+import type { PackedJob, PackedJobs, PackedTransition } from './codec.ts'
 import type { Unpacked } from './msgpack.ts'
 import type { Database } from './database.ts'
 
@@ -13,8 +13,12 @@ export function createJobs(db: Database): JobsRoom {
     async create(jobs) {
       refuseLongList(db, 'create', jobs.length)
       if (jobs.length === 0) return []
-      const prepared = prepareJobs(db, jobs)
-      const answer = await db.run(createScript, { jobs: prepared.packed, publish: db.publishCommand() })
+      const prepared = prepareJobs(db, jobs, packTogether)
+      const answer = await db.run(createScript, {
+        jobs: prepared.packed,
+        size: jobs.length,
+        publish: db.publishCommand(),
+      })
       return prepared.outcomes(unpack(answer as Buffer))
     },
 
@@ -41,15 +45,46 @@ interface Prepared<Packed, Outcome> {
   outcomes(answer: Unpacked): Outcome[]
 }
 
+/** A job as it is sent; false for one that is not. */
+type Sent = { readonly job: NewJob; readonly circle?: readonly string[] | undefined } | false
+
+export function packEach(list: readonly Sent[]): (PackedJob | false)[] {
+  return list.map((sent) => sent && packJob(sent.job, sent.circle))
+}
+
+/** Plain jobs that stand side by side and are alike travel as one. The second of the same id is looked at for itself. */
+function packTogether(list: readonly Sent[]): (PackedJob | PackedJobs | false)[] {
+  const packed: (PackedJob | PackedJobs | false)[] = []
+  const ids = new Set<string>()
+  let alike: NewJob[] = []
+  const close = (): void => {
+    if (alike.length > 0) packed.push(packJobs(alike))
+    alike = []
+  }
+  for (const sent of list) {
+    const isPlain = sent && sent.circle === undefined && !ids.has(sent.job.id) && isPlainJob(sent.job)
+    if (!isPlain || (alike.length > 0 && !isAlike(alike[0]!, sent.job))) close()
+    if (sent) ids.add(sent.job.id)
+    if (isPlain) alike.push(sent.job)
+    else packed.push(sent && packJob(sent.job, sent.circle))
+  }
+  close()
+  return packed
+}
+
 /** Invalid jobs are not sent; parents are sent before their children. The answer comes back in the order of the list. */
-export function prepareJobs(db: Database, jobs: readonly NewJob[]): Prepared<PackedJob, CreateOutcome> {
+export function prepareJobs<Packed>(
+  db: Database,
+  jobs: readonly NewJob[],
+  pack: (list: readonly Sent[]) => readonly (Packed | false)[],
+): Prepared<Packed, CreateOutcome> {
   const reasons = jobs.map((job) => whyInvalidJob(job, db.maxPayload))
   const order = jobs.some((job) => job.after?.length) ? orderByParents(jobs) : null
-  const packed = (order?.places ?? Array.from(jobs.keys())).map((index) =>
-    reasons[index] === null ? packJob(jobs[index]!, order?.circles.get(index)?.ids) : false,
+  const sent = (order?.places ?? Array.from(jobs.keys())).map(
+    (index): Sent => reasons[index] === null && { job: jobs[index]!, circle: order?.circles.get(index)?.ids },
   )
   return {
-    packed,
+    packed: pack(sent),
     outcomes(answer) {
       const list = answer as Unpacked[]
       const outcomes: CreateOutcome[] = []
@@ -90,7 +125,7 @@ export function prepareTransitions(
 ): Prepared<PackedTransition, ApplyOutcome> {
   const reasons = list.map((change) => whyInvalidTransition(change, db.maxPayload))
   const follow = list.map((change, index) =>
-    change.create && reasons[index] === null ? prepareJobs(db, change.create) : null,
+    change.create && reasons[index] === null ? prepareJobs(db, change.create, packEach) : null,
   )
   const packed = list.map((change, index) =>
     reasons[index] === null

@@ -1,6 +1,6 @@
 import { listOf, mapOf, numberOf, phaseOf, readRecord, textOf, unkinded, kinded } from './codec.ts'
 import { decodeJob, encodeJob } from './job-text.ts'
-import { prepareJobs } from './jobs.ts'
+import { packEach, prepareJobs } from './jobs.ts'
 import { unpack } from './msgpack.ts'
 import { dueRecurring, putRecurring, recurringRuns, removeRecurring, tickRecurring } from './scripts/recurring.ts'
 import type { Paused, RecurringPut, RecurringRecord, RecurringRoom, RecurringRun } from '@q/core/storage'
@@ -42,7 +42,7 @@ export function createRecurring(db: Database): RecurringRoom {
 
     async tick(list) {
       if (list.length === 0) return []
-      const prepared = list.map((item) => prepareJobs(db, item.jobs))
+      const prepared = list.map((item) => prepareJobs(db, item.jobs, packEach))
       const answer = await db.run(tickRecurring, {
         list: list.map((item, index) => {
           const last = item.jobs.at(-1)

@@ -1,6 +1,7 @@
 import {
   claimedJobOf,
   fingerprintOf,
+  idLength,
   kinded,
   listOf,
   mapOf,
@@ -20,8 +21,6 @@ import { end, heartbeat, open } from './scripts/sessions.ts'
 import type { ApplyOutcome, ClaimedJob, Reconciled, SessionId, Signals, WorkRoom } from '@q/core/storage'
 import type { Database } from './database.ts'
 import type { Unpacked } from './msgpack.ts'
-
-const idLength = 26
 
 export function createWork(db: Database): WorkRoom {
   return {

@@ -1,20 +1,47 @@
-import { changing } from './changing.ts'
+import { moves } from './changing.ts'
+import { base } from './parts/base.ts'
+import { books } from './parts/books.ts'
 import { create as createPart } from './parts/create.ts'
+import { createPlain } from './parts/create-plain.ts'
 import { script } from './script.ts'
-import type { PackedJob } from '../codec.ts'
+import type { PackedJob, PackedJobs } from '../codec.ts'
 import type { Script } from './script.ts'
 
 /** Stores jobs. Refused as a whole when the server is out of memory: its first write asks for room. */
-export const create: Script<{ jobs: readonly (PackedJob | false)[]; publish: string }> = script('create', [
-  ...changing,
-  createPart,
-  /* lua */ `
-  seqSlice = #A.jobs
-  local outcomes = createAll(A.jobs)
-  settle()
-  noteNewNames()
-  pushReady()
-  flush()
-  return mpack(outcomes)
-  `,
-])
+export const create: Script<{ jobs: readonly (PackedJob | PackedJobs | false)[]; size: number; publish: string }> =
+  script('create', [
+    base,
+    books,
+    /* lua */ `
+    local ledger
+    local function openLedger()
+      if ledger then return ledger end
+    `,
+    ...moves,
+    createPart,
+    /* lua */ `
+      ledger = { jobs = jobs, createAll = createAll, settle = settle }
+      return ledger
+    end
+    `,
+    createPlain,
+    /* lua */ `
+    seqSlice = A.size
+    local list, outcomes, others = A.jobs, {}, {}
+    for i = 1, #list + 1 do
+      local c = list[i]
+      local isGroup = c and type(c[2]) == 'number'
+      if isGroup or i > #list then
+        local answers = #others > 0 and openLedger().createAll(others) or {}
+        for k = 1, #answers do outcomes[#outcomes + 1] = answers[k] end
+        others = {}
+        if isGroup then createPlain(c, outcomes) end
+      else others[#others + 1] = c end
+    end
+    if ledger then ledger.settle() end
+    noteNewNames()
+    pushReady()
+    flush()
+    return mpack(outcomes)
+    `,
+  ])

@@ -1,4 +1,4 @@
-import { recordFlags, recordState } from '../../codec.ts'
+import { recordFlags } from '../../codec.ts'
 
 const { extra, children, prefetched, stub } = recordFlags
 
