@@ -11,9 +11,16 @@ const versions = [22, 24, 26]
 
 /** All tests on every Node the packages promise to run on, one after another. */
 await runToExit(async () => {
+  const services = await startServices()
+  try {
+    return await testEach({ ...process.env, ...services.env })
+  } finally {
+    await services.stop()
+  }
+})
+
+async function testEach(env: NodeJS.ProcessEnv): Promise<number> {
   const name = nodePackage(thisMachine())
-  await using services = await startServices()
-  const env: NodeJS.ProcessEnv = { ...process.env, ...services.env }
   const outcomes: string[] = []
   let worst = 0
   for (const version of versions) {
@@ -31,4 +38,4 @@ await runToExit(async () => {
   }
   console.log(outcomes.join('\n'))
   return worst
-})
+}

@@ -30,8 +30,8 @@ const definitions: readonly JobDefinition<Input, unknown>[] = Array.from({ lengt
   }),
 )
 
-await using storage: JobStorage = sqliteStorage(file)
-await using client = createClient({ storage, name: 'fill' })
+const storage: JobStorage = sqliteStorage(file)
+const client = createClient({ storage, name: 'fill' })
 if (!existsSync(file) || (await total(client)) < jobs) await fill(client, storage)
 
 const dashboard = createDashboard({ client, authorize: 'none' })
@@ -53,10 +53,12 @@ for (const path of ['/', '/queues', '/errors', '/metrics', '/metrics?by=queue&ra
 await measure('check 14, args.userId:4242 (scanned)', 2500, () => get('/api/v1/jobs?q=args.userId:4242'), 3)
 await retryAllFailed()
 dashboard.close()
+await client.close()
+await storage.close()
 
 async function fill(to: BaseClient, into: JobStorage): Promise<void> {
   const startedAt = performance.now()
-  await using server = createServer({ storage: into, jobs: definitions, concurrency: 200, name: 'fill-1' })
+  const server = createServer({ storage: into, jobs: definitions, concurrency: 200, name: 'fill-1' })
   await server.start()
   let made = await total(to)
   while (made < jobs) {
@@ -69,6 +71,7 @@ async function fill(to: BaseClient, into: JobStorage): Promise<void> {
     if (n % 50 === 0) print('filling', `${made} made`)
   }
   while (((await to.monitor.counts()).byPhase.ready ?? 0) > 0) await new Promise((resolve) => setTimeout(resolve, 200))
+  await server.stop()
   print('filled in', `${Math.round((performance.now() - startedAt) / 1000)} s`)
 }
 

@@ -42,14 +42,17 @@ async function crash(name: string): Promise<boolean> {
   let total: LongRun | undefined
   for (let round = 0; round === 0 || performance.now() < until; round++) {
     const seed = firstSeed + round
-    await using stage = await open()
+    const stage = await open()
+    const { label } = stage
     const quota = stage.restart === undefined ? fileQuota : serverQuota
-    const { figures, violations, recoveredMs } = await storm({ stage, seed, quota, atMostMs: 300_000 })
-    process.stdout.write(`${stage.label}, round ${round + 1}, seed ${seed}: ${JSON.stringify(figures)}\n`)
+    const { figures, violations, recoveredMs } = await storm({ stage, seed, quota, atMostMs: 300_000 }).finally(() =>
+      stage[Symbol.asyncDispose](),
+    )
+    process.stdout.write(`${label}, round ${round + 1}, seed ${seed}: ${JSON.stringify(figures)}\n`)
     for (const violation of violations) process.stdout.write(`  ${JSON.stringify(violation)}\n`)
     total = {
       ...(total === undefined ? figures : sum(total, figures)),
-      storage: stage.label,
+      storage: label,
       command: `npm run crash -- --minutes ${minutes} --storage ${name} --seed ${firstSeed}`,
       rounds: round + 1,
       firstSeed,
@@ -57,8 +60,9 @@ async function crash(name: string): Promise<boolean> {
       killedWorkerMs: 0,
     }
   }
-  await using stage = await open()
-  const killedWorkerMs = Math.round(Math.max(...(await killWorker(stage, 30_000))))
+  const stage = await open()
+  const waits = await killWorker(stage, 30_000).finally(() => stage[Symbol.asyncDispose]())
+  const killedWorkerMs = Math.round(Math.max(...waits))
   keepRun({ ...total!, killedWorkerMs })
   return total!.violations === 0 && total!.zombieRunsRefused === total!.zombieRuns && killedWorkerMs <= 35_000
 }

@@ -11,8 +11,17 @@ const allowedGrowth = { share: 0.1, bytes: 12 * 1024 * 1024 }
 
 /** A fleet at work without any fault: what its processes hold in memory stays what it is. */
 export async function soak(open: () => Promise<Stage>, minutes: number): Promise<boolean> {
-  await using stage = await open()
-  await using fleet = await Fleet.open({ stage, leaseMs: 30_000 })
+  const stage = await open()
+  const fleet = await Fleet.open({ stage, leaseMs: 30_000 })
+  try {
+    return await watchMemory(fleet, stage.label, minutes)
+  } finally {
+    await fleet[Symbol.asyncDispose]()
+    await stage[Symbol.asyncDispose]()
+  }
+}
+
+async function watchMemory(fleet: Fleet, label: string, minutes: number): Promise<boolean> {
   const members = await Promise.all([
     fleet.start('worker', { isQuiet: true }),
     fleet.start('worker', { isQuiet: true }),
@@ -30,7 +39,7 @@ export async function soak(open: () => Promise<Stage>, minutes: number): Promise
     const isWithin = late - early <= Math.max(early * allowedGrowth.share, allowedGrowth.bytes)
     isFlat &&= isWithin
     process.stdout.write(
-      `${stage.label}, ${member.name}: ${megabytes(early)} → ${megabytes(late)} MB in ${minutes} minutes${isWithin ? '' : ': it grows'}\n`,
+      `${label}, ${member.name}: ${megabytes(early)} → ${megabytes(late)} MB in ${minutes} minutes${isWithin ? '' : ': it grows'}\n`,
     )
   }
   return isFlat

@@ -5,7 +5,15 @@ import { Play, startsOf } from './play.ts'
 
 /** Kills a worker that is at work; answers after how many milliseconds each of its jobs was started by another one. */
 export async function killWorker(stage: Stage, leaseMs: number): Promise<number[]> {
-  await using play = await Play.open(stage, leaseMs)
+  const play = await Play.open(stage, leaseMs)
+  try {
+    return await killOneOfTwo(play)
+  } finally {
+    await play[Symbol.asyncDispose]()
+  }
+}
+
+async function killOneOfTwo(play: Play): Promise<number[]> {
   const [victim, heir] = await play.pair()
   const ids = await play.occupy(victim, 6, 2_000)
   const at = machineMs()

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { createClient } from '@q/core'
+import { type BaseClient, createClient } from '@q/core'
 import type { JobStorage } from '@q/core/storage'
 import { Random } from '../../src/differential/random.ts'
 import { check } from '../evidence/check.ts'
@@ -45,11 +45,27 @@ const drainMs = 60_000
 
 /** All faults at once, in an order that the seed decides, on a fleet at work; then peace, and the reckoning. */
 export async function storm(options: StormOptions): Promise<StormResult> {
-  const { stage, seed, leaseMs = 1500, workers = 3, producers = 2 } = options
+  const { stage, seed, leaseMs = 1500 } = options
+  const fleet = await Fleet.open({ stage, leaseMs, seed })
+  const storage = await stage.open()
+  const client = createClient({ storage, name: 'harness', deadline: '30s' })
+  try {
+    return await play(options, fleet, storage, client)
+  } finally {
+    await client.close()
+    await storage.close()
+    await fleet[Symbol.asyncDispose]()
+  }
+}
+
+async function play(
+  options: StormOptions,
+  fleet: Fleet,
+  storage: JobStorage,
+  client: BaseClient,
+): Promise<StormResult> {
+  const { seed, workers = 3, producers = 2 } = options
   const startedAt = machineMs()
-  await using fleet = await Fleet.open({ stage, leaseMs, seed })
-  await using storage = await stage.open()
-  await using client = createClient({ storage, name: 'harness', deadline: '30s' })
   const jobs = fleetJobs(fleet.ownLedger)
   await client.recurring.put('every second', { every: '1s', job: jobs.tick, misfire: 'all' })
   for (let n = 0; n < workers; n++) await fleet.start('worker')
