@@ -1,15 +1,13 @@
-import type { ApplyOutcome, FinalPhase, Transition } from '@q/core/storage'
+import type { ApplyOutcome, Transition } from '@q/core/storage'
 import { isFinalPhase, parseToken, whyInvalidTransition } from '@q/core/storage'
 import { maxPayload } from './capabilities.ts'
-import { type EndedClaim, packState, phaseNumber } from './codec.ts'
+import { type EndedClaim, packState } from './codec.ts'
 import { createJobs } from './create-jobs.ts'
-import { type Step, enterState, isFinal, keepOf } from './enter-state.ts'
-import { countFault } from './faults.ts'
+import { type Caller, endPlain, endTogether, endsPlainly } from './end-plainly.ts'
+import { type Step, enterState, isFinal } from './enter-state.ts'
 import { obeyWish } from './hand-back.ts'
-import { wakeWaitingForSlot } from './place.ts'
-import type { SessionState } from './session-book.ts'
 import { settle } from './settle.ts'
-import { type Stub, findKept, findStub, finishPlain, releasePlain } from './statements/apply.ts'
+import { type Stub, findStub } from './statements/apply.ts'
 import type { Store } from './store.ts'
 import {
   type StoredJob,
@@ -24,10 +22,15 @@ import {
 import { countDuration } from './tally.ts'
 import { rivalOf, takeKeyAgain } from './unique-keys.ts'
 
-/** The call a transition came with. */
-export interface Caller {
-  readonly session: SessionState
-  readonly call: number
+/** The transitions of one call: the plain ends of a row travel together, everything else goes by itself. */
+export function applyTransitions(store: Store, list: readonly Transition[], caller: Caller): ApplyOutcome[] {
+  const outcomes: ApplyOutcome[] = []
+  for (let next = 0; next < list.length;) {
+    const end = endTogether(store, list, next, caller, outcomes)
+    // Whatever was no plain end after all, and the one that was none to begin with.
+    for (; next <= end && next < list.length; next++) outcomes[next] ??= applyTransition(store, list[next]!, caller)
+  }
+  return outcomes
 }
 
 /** One transition with all it causes. `caller` is absent for commands from outside a run. */
@@ -42,70 +45,6 @@ export function applyTransition(store: Store, change: Transition, caller?: Calle
   const refusal =
     change.token === undefined ? refuseCommand(store, job, change) : refuseRun(store, job, change, change.token, caller)
   return refusal ?? carryOut(store, job!, change, caller)
-}
-
-/** What nearly every run ends with: a final state, and nothing said about the job besides. */
-function endsPlainly({ token, to, via, params, by, command, attempt }: Transition): boolean {
-  return (
-    token !== undefined &&
-    isFinalPhase(to.phase) &&
-    via === undefined &&
-    params === undefined &&
-    by === undefined &&
-    command === undefined &&
-    (attempt === undefined || attempt === 'count')
-  )
-}
-
-/** The short way out for a plain job: its lease becomes the one row that remembers its end. Null when it is not that plain. */
-function endPlain(store: Store, change: Transition, { session, call }: Caller): ApplyOutcome | null {
-  const { id, to, ranMs } = change
-  const token = parseToken(change.token!)
-  if (token?.session !== session.id) return null
-  const lease = store.db.get(releasePlain, session.n, id, token.call)
-  if (lease === undefined) return null
-  const { now } = store
-  const phase = to.phase as FinalPhase
-  const own =
-    lease.kept === 1
-      ? keepOf((JSON.parse(store.db.get(findKept, id)!.cold) as StoredJob['cold']).keep, phase)
-      : undefined
-  const usual = keepOf(undefined, phase)
-  const keep = change.keep === undefined ? (own === undefined ? usual : own) : change.keep
-  store.db.run(
-    finishPlain,
-    id,
-    phaseNumber(phase),
-    store.words.number('state', to.name),
-    Math.max(now, lease.at),
-    session.n,
-    token.call,
-    call,
-    store.words.number('server', session.server),
-    lease.at,
-    lease.state,
-    lease.ready_at,
-    ranMs ?? null,
-    keep === null ? null : now + keep,
-    keep === usual ? 0 : 1,
-    lease.queue,
-    to.reason ?? null,
-    to.error?.fingerprint ?? null,
-    to.error?.preview ?? null,
-    to.data ?? null,
-  )
-  const queue = store.queues.get(lease.queue)
-  store.queues.count(queue, 'active', -1)
-  store.queues.count(queue, phase, 1)
-  const row = store.tally.row(lease.name, lease.queue, now)
-  if (phase === 'succeeded') row.ok++
-  else if (phase === 'failed') row.failed++
-  if (ranMs !== undefined) countDuration(row.run, ranMs)
-  if (phase === 'failed' && to.error !== undefined) countFault(store, to.error, lease.name, id)
-  store.wakes.job(id)
-  wakeWaitingForSlot(store, queue)
-  if (change.create === undefined) return applied
-  return { ok: 'applied', released: 0, created: createJobs(store, change.create) }
 }
 
 /** Why a run may not end its job like this, or null. */
@@ -250,5 +189,3 @@ export function commandsOf(store: Store, id: string): readonly (string | undefin
   const stub = stubOf(store, id)
   return stub === undefined ? [] : (JSON.parse(stub.commands) as string[])
 }
-
-const applied: ApplyOutcome = Object.freeze({ ok: 'applied', released: 0 })

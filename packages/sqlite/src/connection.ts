@@ -2,7 +2,7 @@ import type Sqlite from 'better-sqlite3'
 import { createRequire } from 'node:module'
 import { QError } from '@q/core/storage'
 import { storageError } from './errors.ts'
-import type { Bound, Statement } from './statement.ts'
+import type { Bound, RowsStatement, Statement } from './statement.ts'
 import type { Tables } from './tables.ts'
 
 export type Database = Sqlite.Database
@@ -31,9 +31,9 @@ export class Connection {
     return this.#prepare(statement).all(...parameters) as R[]
   }
 
-  /** For statements with as many parameters as they insert rows; answers how many there were. */
-  runList(statement: Statement<readonly Bound[]>, parameters: readonly Bound[]): number {
-    return this.#prepare(statement).run(...parameters).changes
+  /** Inserts many rows at once: what is their own in one list, what they share by its names. Answers how many there were. */
+  runRows<Shared extends object>(statement: RowsStatement<Shared>, rows: readonly Bound[], shared: Shared): number {
+    return (this.#prepare(statement) as Sqlite.Statement<unknown[]>).run(rows, shared).changes
   }
 
   /** For statements that are built for one read: lists with their filters. */

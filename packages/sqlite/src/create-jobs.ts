@@ -17,13 +17,14 @@ import { holderOf, takeKey } from './unique-keys.ts'
 export function createJobs(store: Store, list: readonly NewJob[]): CreateOutcome[] {
   const outcomes: CreateOutcome[] = []
   let places: ReadonlyMap<JobId, number> | undefined
-  let plain: { readonly job: NewJob; readonly index: number }[] = []
+  let plain: Placed[] = []
   const storePlain = (): void => {
     if (plain.length > 0) createPlain(store, plain, outcomes)
     plain = []
   }
-  for (const [index, job] of list.entries()) {
+  for (let index = 0; index < list.length; index++) {
     if (outcomes[index] !== undefined) continue
+    const job = list[index]!
     const reason = whyInvalidJob(job, maxPayload)
     if (reason !== null) {
       outcomes[index] = { ok: 'invalid', reason }
@@ -45,6 +46,12 @@ export function createJobs(store: Store, list: readonly NewJob[]): CreateOutcome
   return outcomes
 }
 
+/** A job and where it stands in its list. */
+interface Placed {
+  readonly job: NewJob
+  readonly index: number
+}
+
 /** Ready at once, and nothing about it that another job, a key, a gate or the time could change. */
 function isPlain({ state, after, unique, gates, expires }: NewJob): boolean {
   return (
@@ -59,70 +66,88 @@ function isPlain({ state, after, unique, gates, expires }: NewJob): boolean {
   )
 }
 
-/** Many rows in one statement. When one of a chunk is there already, the others are taken back, and all are stored one by one. */
-function createPlain(
-  store: Store,
-  jobs: readonly { readonly job: NewJob; readonly index: number }[],
-  outcomes: CreateOutcome[],
-): void {
-  const mayRepeat = jobs.length < plainChunk || store.db.get(anyStub) !== undefined
-  for (let start = 0; start < jobs.length; start += plainChunk) {
-    const chunk = jobs.slice(start, start + plainChunk)
-    if (!mayRepeat && chunk.length === plainChunk && createChunk(store, chunk, outcomes)) continue
-    for (const { job, index } of chunk) outcomes[index] = createPlainJob(store, job)
+/** Jobs of one kind, one after the other, travel many in one statement; the rest one by one. */
+function createPlain(store: Store, jobs: readonly Placed[], outcomes: CreateOutcome[]): void {
+  const mayBeStub = store.db.get(anyStub) !== undefined
+  let chunk: readonly Placed[]
+  for (let start = 0; start < jobs.length; start += chunk.length) {
+    chunk = mayBeStub ? [jobs[start]!] : chunkFrom(jobs, start)
+    if (chunk.length === plainChunk && createChunk(store, chunk, outcomes)) continue
+    for (const { job, index } of chunk) outcomes[index] = createPlainJob(store, job, mayBeStub)
   }
 }
 
-function createChunk(
-  store: Store,
-  chunk: readonly { readonly job: NewJob; readonly index: number }[],
-  outcomes: CreateOutcome[],
-): boolean {
-  const { now } = store
-  const jobs: Bound[] = []
-  const ready: Bound[] = []
-  const lanes: { readonly queue: StoredJob['queue']; readonly name: number }[] = []
-  let seq = store.queues.takePlaces(chunk.length)
-  for (const { job } of chunk) {
-    if (job.tags?.length || job.recurring !== undefined) return false
-    const { id, priority = defaultPriority } = job
-    const queue = queueNamed(store, job.queue)
-    const name = store.words.number('job', job.name)
-    const state = store.words.number('state', job.state.name)
-    jobs.push(id, queue.n, name, job.version, priority, seq, now, state, job.by ?? null)
-    jobs.push(encodeCold(job), job.preview ?? null, job.payload)
-    ready.push(queue.n, priority, seq, id, now, name, 0, job.keep === undefined ? 0 : 1)
-    lanes.push({ queue, name })
-    seq++
+/** A whole chunk of jobs that differ in nothing but their ids and contents; or one alone. */
+function chunkFrom(jobs: readonly Placed[], start: number): readonly Placed[] {
+  const { job: first } = jobs[start]!
+  const chunk = jobs.slice(start, start + plainChunk)
+  const isWhole = chunk.length === plainChunk && chunk.every(({ job }) => isAlike(job, first))
+  return isWhole ? chunk : [jobs[start]!]
+}
+
+function isAlike(job: NewJob, first: NewJob): boolean {
+  return (
+    job.name === first.name &&
+    job.queue === first.queue &&
+    job.version === first.version &&
+    job.priority === first.priority &&
+    job.state.name === first.state.name &&
+    job.by === first.by &&
+    (job.keep === undefined) === (first.keep === undefined) &&
+    job.recurring === undefined &&
+    (job.tags === undefined || job.tags.length === 0)
+  )
+}
+
+/** False when one of them is there already: then the others are taken back. */
+function createChunk(store: Store, chunk: readonly Placed[], outcomes: CreateOutcome[]): boolean {
+  const { job: first } = chunk[0]!
+  const queue = queueNamed(store, first.queue)
+  const shared = {
+    queue: queue.n,
+    name: store.words.number('job', first.name),
+    version: first.version,
+    priority: first.priority ?? defaultPriority,
+    state: store.words.number('state', first.state.name),
+    by: first.by ?? null,
+    now: store.now,
+    kept: first.keep === undefined ? 0 : 1,
+    seq: store.queues.takePlaces(chunk.length),
   }
-  if (store.db.runList(addJobs, jobs) < chunk.length) {
-    const ids = chunk.map(({ job }) => job.id)
-    store.db.run(dropPlaces, JSON.stringify(ids), seq - chunk.length, seq - 1)
+  const rows: Bound[] = []
+  const ids: string[] = []
+  for (const { job } of chunk) {
+    ids.push(job.id)
+    rows.push(job.id, encodeCold(job), job.preview ?? null, job.payload)
+  }
+  if (store.db.runRows(addJobs, rows, shared) < chunk.length) {
+    store.db.run(dropPlaces, JSON.stringify(ids), shared.seq, shared.seq + chunk.length - 1)
     return false
   }
-  store.db.runList(addReadies, ready)
+  store.db.runRows(addReadies, ids, shared)
   store.arrivals++
-  for (const [place, { queue, name }] of lanes.entries()) {
-    const { job, index } = chunk[place]!
-    store.queues.count(queue, 'ready', 1)
-    store.tally.row(name, queue.n, now).created++
-    store.wakes.queue(queue.name)
+  store.queues.count(queue, 'ready', chunk.length)
+  store.tally.row(shared.name, queue.n, store.now).created += chunk.length
+  store.wakes.queue(queue.name)
+  for (const { job, index } of chunk) {
     store.wakes.job(job.id)
     outcomes[index] = created
   }
   return true
 }
 
-function createPlainJob(store: Store, job: NewJob): CreateOutcome {
+function createPlainJob(store: Store, job: NewJob, mayBeStub: boolean): CreateOutcome {
   const { now } = store
   const { id, priority = defaultPriority } = job
-  if (isKnown(store, id)) return exists
+  if (mayBeStub && store.db.get(hasStub, id, now) !== undefined) return exists
+  // One that is there already makes no queue.
+  if (store.queues.find(job.queue) === undefined && store.db.get(hasJob, id) !== undefined) return exists
   const queue = queueNamed(store, job.queue)
   const name = store.words.number('job', job.name)
   const state = store.words.number('state', job.state.name)
   const seq = store.queues.takePlaces()
   const row = [id, queue.n, name, job.version, priority, seq, now, state, job.by ?? null] as const
-  store.db.run(addJob, ...row, encodeCold(job), job.preview ?? null, job.payload)
+  if (store.db.run(addJob, ...row, encodeCold(job), job.preview ?? null, job.payload) === 0) return exists
   store.db.run(addReady, queue.n, priority, seq, id, now, name, 0, job.keep === undefined ? 0 : 1)
   store.queues.count(queue, 'ready', 1)
   store.tally.row(name, queue.n, now).created++
@@ -168,7 +193,7 @@ function firstPlaces(list: readonly NewJob[]): ReadonlyMap<JobId, number> {
 function createJob(store: Store, input: NewJob): CreateOutcome {
   const reason = whyInvalidJob(input, maxPayload)
   if (reason !== null) return { ok: 'invalid', reason }
-  if (isPlain(input)) return createPlainJob(store, input)
+  if (isPlain(input)) return createPlainJob(store, input, true)
   if (isKnown(store, input.id)) return exists
   const missing = input.after?.find((edge) => edge.missing !== 'met' && store.db.get(hasJob, edge.parent) === undefined)
   if (missing !== undefined) return { ok: 'orphan', missing: missing.parent }

@@ -10,8 +10,26 @@ export interface Statement<Parameters extends readonly Bound[], Row = never> {
   readonly types?: { readonly parameters: Parameters; readonly row: Row }
 }
 
+/** Inserts a fixed number of rows that share what is named. */
+export interface RowsStatement<Shared extends object> {
+  readonly sql: (tables: Tables) => string
+  /** Never set: it carries the type. */
+  readonly types?: { readonly shared: Shared }
+}
+
 export function statement<Parameters extends readonly Bound[], Row = never>(
   sql: (tables: Tables) => string,
 ): Statement<Parameters, Row> {
   return { sql }
+}
+
+/** `row` writes the values of the row at a place: a question mark for each of its own, names for what all share. */
+export function rowsStatement<Shared extends object>(
+  count: number,
+  head: (tables: Tables) => string,
+  row: (place: number) => string,
+  tail: string = '',
+): RowsStatement<Shared> {
+  const values = Array.from({ length: count }, (_, place) => `(${row(place)})`).join(', ')
+  return { sql: (tables) => `${head(tables)} values ${values} ${tail}` }
 }

@@ -13,7 +13,7 @@ import type {
   WorkRoom,
 } from '@q/core/storage'
 import { QError, parseToken } from '@q/core/storage'
-import { applyTransition, commandsOf, stubOf, wasEndedBy } from './apply-transitions.ts'
+import { applyTransitions, commandsOf, stubOf, wasEndedBy } from './apply-transitions.ts'
 import { refuseLongList } from './capabilities.ts'
 import { claimJobs, claimedJob, hasReady } from './claim-jobs.ts'
 import type { Engine } from './engine.ts'
@@ -72,7 +72,7 @@ function exchange(store: Store, { session: id, call, apply, notes = [], claim }:
   store.sessions.renew(session, store.now)
   const noted = notes.map((note) => takeNote(store, note))
   const caller = { session, call }
-  const applied = apply.map((change) => applyTransition(store, change, caller))
+  const applied = applyTransitions(store, apply, caller)
   offerDue(store)
   const { claimed, more } = claim === undefined ? nothing : claimJobs(store, session, call, claim)
   const queues = claim?.queues ?? []

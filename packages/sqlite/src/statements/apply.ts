@@ -1,13 +1,42 @@
 import type { Payload } from '@q/core/storage'
-import { type Statement, statement } from '../statement.ts'
+import { type RowsStatement, type Statement, rowsStatement, statement } from '../statement.ts'
+
+export interface ReleasedLease {
+  readonly id: string
+  readonly call: number
+  readonly queue: number
+  readonly name: number
+  readonly at: number
+  readonly ready_at: number
+  readonly state: number
+  readonly kept: number
+}
+
+const released = 'id, call, queue, name, at, ready_at, state, kept'
 
 /** The fence: a lease is only given up to the claim that holds it. */
-export const releasePlain: Statement<
-  [number, string, number],
-  { queue: number; name: number; at: number; ready_at: number; state: number; kept: number }
-> = statement(
-  (t) => `delete from ${t.lease} where session = ? and id = ? and call = ? and rare = 0
-    returning queue, name, at, ready_at, state, kept`,
+export const releasePlain: Statement<[number, string, number], ReleasedLease> = statement(
+  (t) => `delete from ${t.lease} where session = ? and id = ? and call = ? and rare = 0 returning ${released}`,
+)
+export const releaseMany: Statement<[number, number, string], ReleasedLease> = statement(
+  (t) => `delete from ${t.lease} where session = ? and call = ? and rare = 0
+    and id in (select value from json_each(?)) returning ${released}`,
+)
+
+/** So many plain ends travel in one statement. */
+export const endChunk = 25
+
+export const finishMany: RowsStatement<{
+  readonly phase: number
+  readonly state: number
+  readonly session: number
+  readonly call: number
+  readonly server: number
+  readonly removeAt: number | null
+}> = rowsStatement(
+  endChunk,
+  (t) => `insert into ${t.done}`,
+  () => '?, @phase, @state, ?, @session, ?, @call, @server, ?, ?, ?, ?, @removeAt, 0, ?, null, null, null, ?',
 )
 
 export const finishPlain: Statement<

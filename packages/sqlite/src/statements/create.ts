@@ -1,20 +1,35 @@
 import type { Payload } from '@q/core/storage'
-import { type Bound, type Statement, statement } from '../statement.ts'
+import { type RowsStatement, type Statement, rowsStatement, statement } from '../statement.ts'
 
-/** So many plain jobs travel in one statement. */
+/** So many plain jobs of one kind travel in one statement. */
 export const plainChunk = 25
 
-const jobFields = 12
-const readyFields = 8
+/** What plain jobs of one kind share; the first one's place, after which the others follow. */
+interface SharedByJobs {
+  readonly queue: number
+  readonly name: number
+  readonly version: number
+  readonly priority: number
+  readonly state: number
+  readonly by: string | null
+  readonly now: number
+  readonly kept: number
+  readonly seq: number
+}
 
 export const addJob: Statement<
   [string, number, number, number, number, number, number, number, string | null, string | null, string | null, Payload]
-> = statement((t) => `insert into ${t.job} values (${marks(jobFields)})`)
-export const addJobs: Statement<readonly Bound[]> = statement(
-  (t) => `insert into ${t.job} values ${rows(jobFields)} on conflict do nothing`,
+> = statement((t) => `insert into ${t.job} values (${Array(12).fill('?').join(', ')}) on conflict do nothing`)
+export const addJobs: RowsStatement<SharedByJobs> = rowsStatement(
+  plainChunk,
+  (t) => `insert into ${t.job}`,
+  (place) => `?, @queue, @name, @version, @priority, @seq + ${place}, @now, @state, @by, ?, ?, ?`,
+  'on conflict do nothing',
 )
-export const addReadies: Statement<readonly Bound[]> = statement(
-  (t) => `insert into ${t.ready} values ${rows(readyFields)}`,
+export const addReadies: RowsStatement<SharedByJobs> = rowsStatement(
+  plainChunk,
+  (t) => `insert into ${t.ready}`,
+  (place) => `@queue, @priority, @seq + ${place}, ?, @now, @name, 0, @kept`,
 )
 export const addTag: Statement<[string, string]> = statement((t) => `insert or ignore into ${t.tag} values (?, ?)`)
 export const hasStub: Statement<[string, number], { one: 1 }> = statement(
@@ -26,13 +41,3 @@ export const anyStub: Statement<[], { one: 1 }> = statement((t) => `select 1 as 
 export const dropPlaces: Statement<[string, number, number]> = statement(
   (t) => `delete from ${t.job} where id in (select value from json_each(?)) and seq between ? and ?`,
 )
-
-function marks(fields: number): string {
-  return Array(fields).fill('?').join(', ')
-}
-
-function rows(fields: number): string {
-  return Array(plainChunk)
-    .fill(`(${marks(fields)})`)
-    .join(', ')
-}
