@@ -259,13 +259,11 @@ function byEntry(table: Table, wanted: readonly Phase[], order: 'newest' | 'olde
         return [part(table('pending'), is)]
       case 'failed':
       case 'deleted':
-        return [part(table('done'), is, sql`not packed`)]
+        return [part(table('done'), is)]
       case 'succeeded':
-        // Plain ones are listed by the exchange that ended them.
-        if (few !== undefined) return [part(table('done'), is)]
-        return error === undefined
-          ? [part(table('done'), is, sql`not packed`), part(packed(table, direction, mark, within))]
-          : []
+        if (few !== undefined)
+          return [part(sql`unnest(${few}::uuid[]) f(job) cross join lateral ${table('done_v1')}(f.job)`, is)]
+        return error === undefined ? [part(table('done'), is), part(packed(table, direction, mark, within))] : []
       default:
         return phase satisfies never
     }
@@ -285,9 +283,9 @@ function packed(
       ? sql`true`
       : sql`at ${sql.raw(direction.compile(writer).sql === 'desc' ? '<=' : '>=')} ${mark[0]}::bigint`
   return sql`(
-    select d.id, d.queue, d.name, d.attempt, b.at, d.error
-    from (select at, ids from ${table('batch')} where ${sql.join([from, ...within], sql` and `)} order by at ${direction}) b
-    cross join lateral unnest(b.ids) u(id) join ${table('done')} d on d.id = u.id and d.at = b.at and d.packed) listed`
+    select u.id, b.queue, u.name, b.attempt, b.at, null::text as error
+    from (select at, queue, attempt, ids, names from ${table('batch')} where ${sql.join([from, ...within], sql` and `)} order by at ${direction}) b
+    cross join lateral unnest(b.ids, b.names) u(id, name)) listed`
 }
 
 function byClaim(table: Table, queue: number, mark: Mark | undefined, size: number): RawBuilder<Key> {

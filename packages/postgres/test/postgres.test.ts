@@ -423,6 +423,87 @@ describe('connections', () => {
   })
 })
 
+describe('jobs that ended together', () => {
+  const result = (n: number): string => (n === 4 ? JSON.stringify('x'.repeat(1000)) : String(n))
+
+  /** Five, of which the last has a long result. */
+  async function ended(
+    schema: string,
+  ): Promise<{ storage: PostgresStorage; ids: string[]; rows: () => Promise<unknown> }> {
+    const storage = opened({ connectionString: databaseUrl, schema })
+    const ids = Array.from({ length: 5 }, () => job()).map(({ id }) => id)
+    await storage.jobs.create(ids.map((id, n) => job({ id, name: `n${n % 2}` })))
+    const session = await openSession(storage)
+    const { claimed } = await claim(storage, session, 1)
+    const apply = claimed.map(({ id, token }) => ({
+      id,
+      token,
+      to: { name: 'succeeded', phase: 'succeeded', data: result(ids.indexOf(id)) } as const,
+      ranMs: ids.indexOf(id),
+    }))
+    const { applied } = await storage.work.exchange({ session, call: 2, apply })
+    expect(applied.map(({ ok }) => ok)).toEqual(ids.map(() => 'applied'))
+    const rows = (): Promise<unknown> =>
+      onServer(async (client) => {
+        const q = quoted(schema)
+        const { rows } = await client.query(
+          `select (select array_agg(cardinality(ids)) from ${q}.batch) as batches, (select count(*)::int from ${q}.done) as done`,
+        )
+        return rows[0]
+      })
+    return { storage, ids, rows }
+  }
+
+  test('share a row and can be read one by one', async () => {
+    const { storage, ids, rows } = await ended(scratchSchema())
+    expect(await rows()).toEqual({ batches: [4], done: 1 })
+    const views = await storage.monitor.get(ids)
+    expect(views.map((view) => [view?.name, view?.state.phase, view?.ranMs, view?.state.data])).toEqual(
+      ids.map((_, n) => [`n${n % 2}`, 'succeeded', n, result(n)]),
+    )
+    const { items } = await storage.monitor.list({ phase: ['succeeded'] }, { limit: 3, order: 'oldest' })
+    expect(items.map(({ id }) => id)).toEqual(ids.slice(0, 3))
+    expect((await storage.monitor.history(ids[1]!)).map(({ name }) => name)).toEqual([
+      'enqueued',
+      'processing',
+      'succeeded',
+    ])
+    const others = await storage.monitor.get([job().id, `${ids[0]!.slice(0, 25)}${ids[0]!.endsWith('Z') ? 'Y' : 'Z'}`])
+    expect(others).toEqual([null, null])
+  })
+
+  test('get rows of their own when one of them moves on', async () => {
+    const { storage, ids, rows } = await ended(scratchSchema())
+    const again = { from: ['succeeded'] as const, to: { name: 'enqueued', phase: 'ready' } as const }
+    const both = await Promise.all([ids[2]!, ids[3]!].map((id) => storage.jobs.apply([{ ...again, id, command: id }])))
+    expect(both.flat().map(({ ok }) => ok)).toEqual(['applied', 'applied'])
+    expect(await rows()).toEqual({ batches: null, done: 3 })
+    const phases = (await storage.monitor.get(ids)).map((view) => view?.state.phase)
+    expect(phases).toEqual(['succeeded', 'succeeded', 'ready', 'ready', 'succeeded'])
+    expect((await storage.monitor.history(ids[2]!)).map(({ name }) => name)).toEqual([
+      'enqueued',
+      'processing',
+      'succeeded',
+      'enqueued',
+    ])
+    expect((await storage.monitor.counts()).byPhase).toMatchObject({ succeeded: 3, ready: 2 })
+  })
+
+  test('are removed together when their time has come', async () => {
+    const schema = scratchSchema()
+    const { storage, ids } = await ended(schema)
+    expect((await storage.upkeep.sweep(100)).removed).toBe(0)
+    await onServer(async (client) => {
+      const q = quoted(schema)
+      await client.query(`update ${q}.batch set at = at - 86400000`)
+      await client.query(`update ${q}.done set remove_at = remove_at - 86400000`)
+    })
+    expect((await storage.upkeep.sweep(100)).removed).toBe(5)
+    expect(await storage.monitor.get(ids)).toEqual(ids.map(() => null))
+    expect((await storage.monitor.counts()).byPhase.succeeded).toBe(0)
+  })
+})
+
 describe('with many jobs', () => {
   test('hot statements and pages read indexes and never a whole table', { timeout: 120_000 }, async () => {
     const schema = scratchSchema(newSchema())
@@ -448,8 +529,8 @@ describe('with many jobs', () => {
         select md5(g::text)::uuid, g, g, 1, 1, 100, 0, 0, 1, 0, 2 from generate_series(1, 100000) g`)
       await client.query(`insert into ${q}.lease (id, call, seq, ready_at, at, session, queue, name, priority, attempt, crashes, n, flags, claim_state)
         select md5('l' || g)::uuid, 1, g, g, g, 0, 1, 1, 100, 1, 0, 2, 0, 1 from generate_series(1, 20000) g`)
-      await client.query(`insert into ${q}.done (id, at, queue, name, priority, attempt, crashes, n, flags, phase, packed, error)
-        select md5('d' || g)::uuid, g, 1, 1, 100, 1, 0, 3, 0, 6, false, 'e' from generate_series(1, 100000) g`)
+      await client.query(`insert into ${q}.done (id, at, queue, name, priority, attempt, crashes, n, flags, phase, error)
+        select md5('d' || g)::uuid, g, 1, 1, 100, 1, 0, 3, 0, 6, 'e' from generate_series(1, 100000) g`)
       const record = `{"name":"failed","phase":6,"n":3,"at":1,"attempt":1,"by":""}`
       await client.query(`insert into ${q}.history (id, n, records) select id, n, '[${record}]' from ${q}.done`)
     })

@@ -32,7 +32,7 @@ begin
   if p_session is not null then
     select num into v_num from ${q}.session where id = p_token_session;
     if v_num = p_session then
-      perform 1 from ${q}.done where id = p_id and session = v_num and call = p_token_call and done_call = p_call
+      perform 1 from ${q}.done_v1(p_id) where session = v_num and call = p_token_call and done_call = p_call
       union all select 1 from ${q}.history where id = p_id and session = v_num and call = p_token_call and done_call = p_call
       union all select 1 from ${q}.stub where id = p_id and session = v_num and call = p_token_call and done_call = p_call;
       if found then return '{"ok":"already"}'; end if;

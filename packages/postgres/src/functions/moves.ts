@@ -2,6 +2,11 @@ import { defaultKeepMs, entered } from '@q/core/storage'
 import { flag } from '../flags.ts'
 import { phase } from '../phases.ts'
 import { stored } from '../stored-state.ts'
+import { steady } from './steady.ts'
+
+/** All of \`done\`, in its order. */
+const doneColumns =
+  'id, at, claimed_at, call, done_call, remove_at, session, queue, name, priority, attempt, crashes, n, flags, claim_state, waited, ran, phase, state, data, error'
 
 /**
  * What every slow path is made of: find a job and keep it where it is (`find_v1`), move it (`enter_v1`), and settle
@@ -32,6 +37,36 @@ create function ${q}.gate_lock(p_key text) returns bigint language sql immutable
   $$ select hashtextextended('${literal(q)} gate ' || p_key, 0) $$;
 
 /*
+ * Ids of about a minute share a bucket, and a batch keeps to one: so the batches that may hold an id are few, whatever
+ * else ended together with it.
+ */
+create function ${q}.bucket_end(p_id uuid) returns uuid language sql immutable as
+  $$ select (left(p_id::text, 8) || '-ffff-ffff-ffff-ffffffffffff')::uuid $$;
+
+/* Plain successes as rows of done. */
+create view ${q}.packed as
+  select u.id, b.at, b.claimed_at, b.call, b.done_call, b.at + ${defaultKeepMs.succeeded} as remove_at, b.session, b.queue, u.name, b.priority, b.attempt,
+    b.crashes, b.n, b.flags, b.claim_state, u.waited, u.ran, ${phase.succeeded}::smallint as phase, b.state, u.data, null::text as error, b.k, b.first, b.last
+  from ${q}.batch b cross join lateral unnest(b.ids, b.names, b.waits, b.runs, b.data) u(id, name, waited, ran, data);
+
+/* The row of a final job, packed or not. */
+create function ${q}.done_v1(p_id uuid) returns setof ${q}.done language sql stable as $$
+  select * from ${q}.done where id = p_id
+  union all
+  select ${doneColumns} from ${q}.packed where last between p_id and ${q}.bucket_end(p_id) and first <= p_id and id = p_id
+$$;
+
+/* Gives all of the batch that holds this job rows of their own. */
+create function ${q}.unpack_v1(p_id uuid) returns void language plpgsql volatile ${steady} as $$
+declare b ${q}.batch;
+begin
+  select * into b from ${q}.batch where last between p_id and ${q}.bucket_end(p_id) and first <= p_id and p_id = any (ids) for update;
+  if not found then return; end if;
+  insert into ${q}.done (${doneColumns}) select ${doneColumns} from ${q}.packed where at = b.at and k = b.k;
+  delete from ${q}.batch where at = b.at and k = b.k;
+end $$;
+
+/*
  * The row that says where a job stands, locked. A job on the move is in no place we look at only if it overtakes us, so
  * we look again.
  */
@@ -46,10 +81,11 @@ begin
       session, call, ready_at, claim_state, at - ready_at, null into s from ${q}.lease where id = p_id for update;
     if found then return s; end if;
     select id, phase, queue, name, priority, null, at, null, attempt, crashes, n, flags, error, null, false,
-      session, call, ready_at, claim_state, waited, ran into s from ${q}.done where id = p_id for update;
+      session, call, null, claim_state, waited, ran into s from ${q}.done where id = p_id for update;
     if found then return s; end if;
     perform 1 from ${q}.job where id = p_id;
     if not found then return null; end if;
+    perform ${q}.unpack_v1(p_id);
   end loop;
   raise exception 'job % moved too often to be caught', p_id using errcode = '40001';
 end $$;
@@ -81,7 +117,7 @@ create function ${q}.present_record(p_id uuid, p_phase smallint, p_n int, p_at b
 begin
   return (select case
     when p_phase = ${phase.active} then ${q}.claim_record(p_n, p_at, p_attempt, p_session, p_claim_state)
-    when p_claim_state is not null then (select ${q}.run_records(d)->1 from ${q}.done d where d.id = p_id)
+    when p_claim_state is not null then (select ${q}.run_records(d)->1 from ${q}.done_v1(p_id) d)
     when p_n = 1 then (select ${q}.creation_record(j) from ${q}.job j where j.id = p_id)
     else (select h.records->-1 from ${q}.history h where h.id = p_id and h.n = p_n) end);
 end $$;
@@ -236,10 +272,10 @@ begin
       when v_to = ${phase.failed} then ${defaultKeepMs.failed === null ? 'null' : `v_at + ${defaultKeepMs.failed}`}
       when v_to = ${phase.succeeded} then ${defaultKeepMs.succeeded === null ? 'null' : `v_at + ${defaultKeepMs.succeeded}`}
       else ${defaultKeepMs.deleted === null ? 'null' : `v_at + ${defaultKeepMs.deleted}`} end;
-    insert into ${q}.done (id, at, ready_at, claimed_at, call, done_call, remove_at, session, queue, name, priority, attempt, crashes, n, flags, claim_state,
-        waited, ran, phase, packed, state, data, error)
-      values (s.id, v_at, s.ready_at, case when s.phase = ${phase.active} then s.at end, s.call, (p_how->>'doneCall')::bigint, v_remove, s.session, v_queue, s.name,
-        r.priority, v_attempt, r.crashes, v_n, v_flags, null, s.waited, r.ran, v_to, false, null, null, v_error);
+    insert into ${q}.done (id, at, claimed_at, call, done_call, remove_at, session, queue, name, priority, attempt, crashes, n, flags, claim_state,
+        waited, ran, phase, state, data, error)
+      values (s.id, v_at, case when s.phase = ${phase.active} then s.at end, s.call, (p_how->>'doneCall')::bigint, v_remove, s.session, v_queue, s.name,
+        r.priority, v_attempt, r.crashes, v_n, v_flags, null, s.waited, r.ran, v_to, null, null, v_error);
     if v_flags & ${flag.uniqueUntilFinal | flag.uniqueUntilClaimed} <> 0 then delete from ${q}.uniq u using ${q}.job j
       where j.id = s.id and u.key = j.rare->'unique'->>'key' and u.id = s.id; end if;
     if v_flags & ${flag.occurrence} <> 0 then update ${q}.recurring_run u set phase = v_to, ran = r.ran from ${q}.job j

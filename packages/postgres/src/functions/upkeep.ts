@@ -108,6 +108,16 @@ begin
   topics := current_setting('q.topics', true);
 end $$;
 
+/* What hangs on jobs that are gone. */
+create function ${q}.forget_v1(p_ids uuid[]) returns void language plpgsql volatile as $$
+begin
+  delete from ${q}.history where id = any (p_ids);
+  delete from ${q}.command where id = any (p_ids);
+  delete from ${q}.extra where id = any (p_ids);
+  delete from ${q}.log where id = any (p_ids);
+  delete from ${q}.edge where child = any (p_ids);
+end $$;
+
 /* Takes final jobs out with all that hangs on them; a stub stays as long as a repeat of their creation or end may come. */
 create function ${q}.remove_v1(p_ids uuid[], p_now bigint) returns int language plpgsql volatile as $$
 declare v_n int;
@@ -125,11 +135,7 @@ begin
     select p_now, queue, name, array[0, 0, 0, 0, 0, -count(*) filter (where phase = 5), -count(*) filter (where phase = 6), -count(*) filter (where phase = 7)] from gone group by queue, name
   )
   select count(*) into v_n from gone;
-  delete from ${q}.history where id = any (p_ids);
-  delete from ${q}.command where id = any (p_ids);
-  delete from ${q}.extra where id = any (p_ids);
-  delete from ${q}.log where id = any (p_ids);
-  delete from ${q}.edge where child = any (p_ids);
+  perform ${q}.forget_v1(p_ids);
   return v_n;
 end $$;
 
@@ -154,10 +160,12 @@ begin
   while v_seen < p_limit loop
     select * into b from ${q}.batch where at <= v_now - ${defaultKeepMs.succeeded} order by at, k limit 1 for update skip locked;
     exit when not found;
-    select array_agg(d.id) into v_ids from ${q}.done d where d.id = any (b.ids) and d.packed and d.at = b.at;
-    v_seen := v_seen + cardinality(b.ids);
-    if v_ids is not null then removed := removed + ${q}.remove_v1(v_ids, v_now); end if;
     delete from ${q}.batch where at = b.at and k = b.k;
+    delete from ${q}.job where id = any (b.ids);
+    perform ${q}.forget_v1(b.ids);
+    insert into ${q}.tally (at, queue, name, d) select v_now, b.queue, name, array[0, 0, 0, 0, 0, -count(*), 0, 0] from unnest(b.names) name group by name;
+    v_seen := v_seen + cardinality(b.ids);
+    removed := removed + cardinality(b.ids);
   end loop;
   again := exists (select from ${q}.done where remove_at <= v_now) or exists (select from ${q}.batch where at <= v_now - ${defaultKeepMs.succeeded});
 

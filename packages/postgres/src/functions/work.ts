@@ -1,8 +1,11 @@
-import { entered } from '@q/core/storage'
+import { defaultKeepMs, entered } from '@q/core/storage'
 import { flag, slowToClaim, slowToEnd } from '../flags.ts'
 import { phase } from '../phases.ts'
 import { stored } from '../stored-state.ts'
 import { steady } from './steady.ts'
+
+/** Bytes of a result that may stand in a batch: so many of a thousand jobs are still no trouble to read for one of them. */
+const mostPacked = 200
 
 /** Sessions and all that happens to running jobs. Errors that are part of the contract have SQL states of their own. */
 export const work = (q: string): string => /* sql */ `
@@ -297,19 +300,24 @@ begin
         select * from json_to_recordset(p_plain) as x(i int, id uuid, c bigint, n text, d text, r real) order by x.id
       ), hit as materialized (
         -- fenced: one look into the index for each, however few claims the planner believes in
-        select inp.i, inp.n as state_name, inp.d, inp.r, l.* from inp cross join lateral (
-          select l.ctid as tid, l.* from ${q}.lease l
+        select inp.i, inp.n as state_name, inp.d, inp.r, octet_length(inp.d) > ${mostPacked} as big, l.* from inp cross join lateral (
+          select l.ctid as tid, l.id::text as hex, l.* from ${q}.lease l
           where l.id = inp.id and l.session = s.num and l.call = inp.c and l.flags & ${slowToEnd} = 0 offset 0) l
       ), gone as (
         -- by a list, not a join: rows to delete drag along whole copies of what they are joined with. While the session is
         -- locked none of its jobs is claimed again, so the call that was looked at holds.
         delete from ${q}.lease where ctid = any (array(select tid from hit)) and session = s.num and flags & ${slowToEnd} = 0 returning 1
       ), fin as (
-        insert into ${q}.done (id, at, ready_at, claimed_at, call, done_call, session, queue, name, priority, attempt, crashes, n, flags, claim_state, waited, ran, phase, packed, state, data)
-        select id, greatest(v_now, at), ready_at, at, call, p_call, session, queue, name, priority, attempt, crashes, n + 1, flags & ~${flag.prefetched | flag.busy}, claim_state,
-          at - ready_at, r, ${phase.succeeded}, true, state_name, d from hit
+        insert into ${q}.done (id, at, claimed_at, call, done_call, remove_at, session, queue, name, priority, attempt, crashes, n, flags, claim_state, waited, ran, phase, state, data)
+        select id, greatest(v_now, at), at, call, p_call, greatest(v_now, at) + ${defaultKeepMs.succeeded}, session, queue, name, priority, attempt, crashes, n + 1,
+          flags & ~${flag.prefetched | flag.busy}, claim_state, at - ready_at, r, ${phase.succeeded}, state_name, d from hit where big
       ), bat as (
-        insert into ${q}.batch (at, ids) select greatest(v_now, at), array_agg(id order by id) from hit group by 1
+        -- each array in the order of the others, whatever that is
+        insert into ${q}.batch (at, claimed_at, call, done_call, first, last, session, queue, priority, attempt, crashes, n, flags, claim_state, state, ids, names, waits, runs, data)
+        select greatest(v_now, at), at, call, p_call, min(hex collate "C")::uuid, max(hex collate "C")::uuid, s.num, queue, priority, attempt, crashes, n + 1,
+          flags & ~${flag.prefetched | flag.busy}, claim_state, state_name, array_agg(id), array_agg(name), array_agg((at - ready_at)::real), array_agg(r), array_agg(d)
+        from hit where big is not true
+        group by at, call, queue, priority, attempt, crashes, n, flags & ~${flag.prefetched | flag.busy}, claim_state, state_name, left(hex, 8)
       ), tal as (
         insert into ${q}.tally (at, queue, name, d, ok, runs)
         select v_now, queue, name, array[0, 0, 0, -count(*), 0, count(*), 0, 0], count(*), array_agg(${q}.histogram_index(r)) filter (where r is not null) from hit group by queue, name

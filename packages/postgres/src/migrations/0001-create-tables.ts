@@ -3,8 +3,9 @@ import type { Migration } from './migration.ts'
 /**
  * A job is one row of `job`, written once, and one narrow row that says where it stands: in `pending` while it waits, in
  * `lease` while it runs, in `done` when it is final. Nothing on the way of a plain job is updated; each move is a delete
- * and an insert, and whoever wants to keep a job where it is locks that row. What a job passed through stands in
- * `history`, except for the last run of a plain success, which its row of `done` tells.
+ * and an insert, and whoever wants to keep a job where it is locks that row. Plain successes of one call share a row of
+ * `batch`, until somebody wants to keep one of them: then each gets its row of `done`. What a job passed through stands
+ * in `history`, except for the last run of a plain success, which its row of `done` or `batch` tells.
  */
 export const createTables: Migration = {
   id: '0001-create-tables',
@@ -54,16 +55,23 @@ create table ${q}.lease (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 
 create table ${q}.done (
-  id uuid primary key, at bigint not null, ready_at bigint, claimed_at bigint, call bigint, done_call bigint, remove_at bigint,
+  id uuid primary key, at bigint not null, claimed_at bigint, call bigint, done_call bigint, remove_at bigint,
   session int, queue int not null, name int not null, priority int not null, attempt int not null, crashes int not null, n int not null,
-  flags int not null, claim_state int, waited real, ran real, phase smallint not null, packed boolean not null,
+  flags int not null, claim_state int, waited real, ran real, phase smallint not null,
   state text, data text, error text)
   with (autovacuum_vacuum_insert_scale_factor = 0.2);
-create index done_listed on ${q}.done (phase, at, id) where not packed;
+create index done_listed on ${q}.done (phase, at, id);
 create index done_removed on ${q}.done (remove_at) where remove_at is not null;
 create index done_error on ${q}.done (error, at, id) where error is not null;
 
-create table ${q}.batch (at bigint not null, k bigint generated always as identity, ids uuid[] not null, primary key (at, k));
+-- first and last: the least and the greatest id, both of one bucket
+create table ${q}.batch (
+  at bigint not null, k bigint generated always as identity, claimed_at bigint not null, call bigint not null, done_call bigint not null,
+  first uuid not null, last uuid not null, session int not null, queue int not null, priority int not null, attempt int not null, crashes int not null,
+  n int not null, flags int not null, claim_state int not null, state text,
+  ids uuid[] not null, names int[] not null, waits real[] not null, runs real[] not null, data text[] not null, primary key (at, k))
+  with (autovacuum_vacuum_insert_scale_factor = 0.2);
+create index batch_ids on ${q}.batch (last, first);
 
 create table ${q}.history (
   id uuid not null, n int not null, session int, call bigint, done_call bigint, records jsonb not null, primary key (id, n));

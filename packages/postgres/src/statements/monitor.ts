@@ -37,13 +37,13 @@ const summaryColumns = (q: string): string => /* sql */ `
   coalesce(p.phase, d.phase, 3::smallint) as phase, coalesce(p.queue, l.queue, d.queue) as queue, coalesce(p.name, l.name, d.name) as name,
   coalesce(p.priority, l.priority, d.priority) as priority, coalesce(p.attempt, l.attempt, d.attempt) as attempt,
   coalesce(p.crashes, l.crashes, d.crashes) as crashes, coalesce(p.flags, l.flags, d.flags) as flags, p.due_at,
-  coalesce(d.remove_at, case when d.packed then d.at + 86400000 end) as remove_at,
+  d.remove_at,
   coalesce(p.waited, l.at - l.ready_at, d.waited) as waited, coalesce(p.ran, d.ran) as ran, p.error, s.id as session, s.server,
   ${q}.present_record(j.id, coalesce(p.phase, d.phase, 3::smallint), coalesce(p.n, l.n, d.n), l.at, l.attempt, l.session, coalesce(l.claim_state, d.claim_state))`
 
 const summarySource = (q: string): string => /* sql */ `
   from unnest($1::uuid[]) with ordinality u(id, i) join ${q}.job j on j.id = u.id
-  left join ${q}.pending p on p.id = u.id left join ${q}.lease l on l.id = u.id left join ${q}.done d on d.id = u.id
+  left join ${q}.pending p on p.id = u.id left join ${q}.lease l on l.id = u.id left join lateral ${q}.done_v1(u.id) d on true
   left join ${q}.session s on s.num = l.session
   where p.id is not null or l.id is not null or d.id is not null`
 
@@ -62,7 +62,7 @@ export interface ViewRow extends SummaryRow {
 }
 
 const phaseById = (q: string, id: string): string => /* sql */ `
-  coalesce((select phase from ${q}.pending where id = ${id}), (select 3::smallint from ${q}.lease where id = ${id}), (select phase from ${q}.done where id = ${id}))`
+  coalesce((select phase from ${q}.pending where id = ${id}), (select 3::smallint from ${q}.lease where id = ${id}), (select phase from ${q}.done_v1(${id})))`
 
 export const views: Statement<[ids: readonly string[]], ViewRow> = {
   name: 'views',
@@ -85,7 +85,7 @@ export const history: Statement<[id: string, after: number], { record: RawRecord
       union all
       select ${q}.claim_record(l.n, l.at, l.attempt, l.session, l.claim_state) from ${q}.lease l where l.id = $1
       union all
-      select r from ${q}.done d, jsonb_array_elements(${q}.run_records(d)) r where d.id = $1 and d.claim_state is not null
+      select r from ${q}.done_v1($1) d, jsonb_array_elements(${q}.run_records(d)) r where d.claim_state is not null
     ) all_of_them where (record->>'n')::int > $2 order by (record->>'n')::int desc limit 200`,
 }
 
@@ -229,7 +229,7 @@ export const standingOf: Statement<[id: string], StandingRow> = {
       (select jsonb_agg(jsonb_build_object('key', g->>'key', 'used', (select count(*) from ${q}.gate_hold h where h.key = g->>'key'),
         'holders', (select coalesce(jsonb_agg(id), '[]') from (select id from ${q}.gate_hold h where h.key = g->>'key' order by id limit 10) y),
         'full_at', (select full_at from ${q}.gate where key = g->>'key'))) from jsonb_array_elements(j.rare->'gates') g) as holds
-    from ${q}.job j left join ${q}.pending p on p.id = j.id left join ${q}.lease l on l.id = j.id left join ${q}.done d on d.id = j.id
+    from ${q}.job j left join ${q}.pending p on p.id = j.id left join ${q}.lease l on l.id = j.id left join lateral ${q}.done_v1(j.id) d on true
     join ${q}.queue c on c.num = coalesce(p.queue, l.queue, d.queue) where j.id = $1`,
 }
 
