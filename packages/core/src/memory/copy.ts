@@ -1,19 +1,31 @@
-import type { Payload, StateInput } from '../storage/job.ts'
+import type { Payload, Phase, StateInput } from '../storage/job.ts'
 
 /** Bytes are copied on their way in and out, so that nobody holds a piece of the storage. Text cannot change. */
 export function copyPayload<P extends Payload | undefined>(payload: P): P {
   return (payload instanceof Uint8Array ? new Uint8Array(payload) : payload) as P
 }
 
-export function copyState(state: StateInput): StateInput {
+export function copyState({ name, phase, reason, data, error }: StateInput): StateInput {
+  if (reason === undefined && data === undefined && error === undefined) return bareState(name, phase)
   return {
-    name: state.name,
-    phase: state.phase,
-    reason: state.reason,
-    data: copyPayload(state.data),
-    error: state.error && { fingerprint: state.error.fingerprint, preview: state.error.preview },
+    name,
+    phase,
+    reason,
+    data: copyPayload(data),
+    error: error && { fingerprint: error.fingerprint, preview: error.preview },
   }
 }
+
+/** A state that says nothing but its name, as nearly all do, is the same for all jobs. */
+function bareState(name: string, phase: Phase): StateInput {
+  const known = bareStates.get(name)
+  if (known?.phase === phase) return known
+  const state = Object.freeze({ name, phase, reason: undefined, data: undefined, error: undefined })
+  if (bareStates.size < 1000) bareStates.set(name, state)
+  return state
+}
+
+const bareStates = new Map<string, StateInput>()
 
 /** A copy of plain data, frozen all through; fields that are undefined are left out, so that equal data is equal. */
 export function frozenCopy<T>(value: T): T {

@@ -25,10 +25,25 @@ export function endTransition(
 ): Transition | Promise<Transition> {
   try {
     const elected = electEnd(core, job, run, filters, end)
-    if (!(elected instanceof Promise)) return build(core, job, run, filters, elected, end, ranMs)
-    return elected
-      .then((late) => build(core, job, run, filters, late, end, ranMs))
-      .catch((error: unknown) => endOfFilter(core, job, run, filters, error, ranMs))
+    return elected instanceof Promise
+      ? buildLate(core, job, run, filters, elected, end, ranMs)
+      : build(core, job, run, filters, elected, end, ranMs)
+  } catch (error) {
+    return endOfFilter(core, job, run, filters, error, ranMs)
+  }
+}
+
+async function buildLate(
+  core: ServerCore,
+  job: RegisteredJob,
+  run: Run,
+  filters: FilterSet,
+  elected: Promise<Elected>,
+  end: RunEnd,
+  ranMs: number,
+): Promise<Transition> {
+  try {
+    return build(core, job, run, filters, await elected, end, ranMs)
   } catch (error) {
     return endOfFilter(core, job, run, filters, error, ranMs)
   }
@@ -88,18 +103,14 @@ function build(
   end: Pick<RunEnd, 'undo'>,
   ranMs: number,
 ): Transition {
-  const onLoss = (problem: string): void => {
-    run.log.warn(`The result was not stored: ${problem}`)
-    core.logger.warn('a result could not be stored', { job: run.id, name: run.name, problem })
-  }
   const { at, delay, parkedFor } = transitionTo(state)
   const created =
     filters.applied.length === 0 && filters.unapplied.length === 0 ? undefined : effects(core, job, run, filters, state)
   return {
     id: run.claimed.id,
     token: run.claimed.token,
-    to: encodeState(state, run.name, core.wire, onLoss),
-    via: via.length === 0 ? undefined : via.map((one) => encodeState(one, run.name, core.wire, onLoss)),
+    to: encode(core, run, state),
+    via: via.length === 0 ? undefined : encodeAll(core, run, via),
     at,
     delay,
     parkedFor,
@@ -108,6 +119,17 @@ function build(
     ranMs,
     create: created,
   }
+}
+
+function encode(core: ServerCore, run: Run, state: State): Transition['to'] {
+  return encodeState(state, run.name, core.wire, (problem) => {
+    run.log.warn(`The result was not stored: ${problem}`)
+    core.logger.warn('a result could not be stored', { job: run.id, name: run.name, problem })
+  })
+}
+
+function encodeAll(core: ServerCore, run: Run, states: readonly State[]): Transition['via'] {
+  return states.map((state) => encode(core, run, state))
 }
 
 function effects(

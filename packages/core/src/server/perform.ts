@@ -4,6 +4,7 @@ import type { FilterSet } from '../filters/filter-set.ts'
 import { kindOf, outcomeOf } from '../jobs/outcome.ts'
 import type { Outcome } from '../jobs/outcome.ts'
 import { parseTrace, withTrace } from '../jobs/trace-context.ts'
+import type { TraceContext } from '../jobs/trace-context.ts'
 import { traceParam } from '../jobs/meta.ts'
 import { describeIssues } from '../jobs/standard-schema.ts'
 import { parseDuration } from '../schedule/duration.ts'
@@ -32,13 +33,23 @@ export interface RunEnd {
 export function perform(core: ServerCore, job: RegisteredJob, run: Run, filters: FilterSet): RunEnd | Promise<RunEnd> {
   const { definition } = job
   if (definition.schema !== null || run.claimed.version < definition.version) {
-    return liftInput(core, job, run).then((input) => handle(core, job, run, filters, input), endOfBadInput)
+    return performLifted(core, job, run, filters)
   }
   let input: unknown
   try {
     input = core.wire.decode(run.claimed.payload) ?? undefined
   } catch (error) {
     return endOfBadInput(loadError(run, error))
+  }
+  return handle(core, job, run, filters, input)
+}
+
+async function performLifted(core: ServerCore, job: RegisteredJob, run: Run, filters: FilterSet): Promise<RunEnd> {
+  let input: unknown
+  try {
+    input = await liftInput(core, job, run)
+  } catch (error) {
+    return endOfBadInput(error)
   }
   return handle(core, job, run, filters, input)
 }
@@ -53,25 +64,34 @@ function handle(
   run.input = input
   startTimeout(core, job, run)
   try {
-    const value =
-      filters.perform.length === 0 ? call(job, run) : around(filters.perform, run, async () => call(job, run))
-    if (!isThenable(value)) return endOfReturn(run, value)
-    return Promise.resolve(value).then(
-      (result) => endOfReturn(run, result),
-      (error: unknown) => endOfThrow(run, error),
-    )
+    const value = filters.perform.length === 0 ? call(job, run) : callThroughFilters(job, run, filters)
+    return isThenable(value) ? awaitEnd(run, value) : endOfReturn(run, value)
   } catch (error) {
     return endOfThrow(run, error)
   }
 }
 
+function callThroughFilters(job: RegisteredJob, run: Run, filters: FilterSet): Promise<unknown> {
+  return around(filters.perform, run, async () => call(job, run))
+}
+
 function call(job: RegisteredJob, run: Run): unknown {
   const trace = parseTrace(run.claimed.params[traceParam])
-  if (trace === undefined) return job.run(run.input as never, run as never)
+  return trace === undefined ? job.run(run.input as never, run as never) : callTraced(job, run, trace)
+}
+
+function callTraced(job: RegisteredJob, run: Run, trace: TraceContext): unknown {
   return withTrace(trace, () => job.run(run.input as never, run as never))
 }
 
-function isThenable(value: unknown): boolean {
+function awaitEnd(run: Run, value: PromiseLike<unknown>): Promise<RunEnd> {
+  return Promise.resolve(value).then(
+    (result) => endOfReturn(run, result),
+    (error: unknown) => endOfThrow(run, error),
+  )
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
     'then' in value &&

@@ -496,16 +496,24 @@ export class Worker {
     const filters = this.#core.filterSets(known.definition)
     run.startedAt = this.#core.clock.monotonic()
     const end = perform(this.#core, known, run, filters)
-    if (end instanceof Promise) void end.then((late) => this.#end(run, known, filters, late))
+    if (end instanceof Promise) void this.#endLate(run, known, filters, end)
     else this.#end(run, known, filters, end)
+  }
+
+  async #endLate(run: Run, job: RegisteredJob, filters: FilterSet, end: Promise<RunEnd>): Promise<void> {
+    this.#end(run, job, filters, await end)
   }
 
   #end(run: Run, job: RegisteredJob, filters: FilterSet, end: RunEnd): void {
     run.dispose()
     const ranMs = this.#core.clock.monotonic() - run.startedAt
     const change = run.closed ? null : endTransition(this.#core, job, run, filters, end, Math.round(ranMs))
-    if (change instanceof Promise) void change.then((late) => this.#leave(run, late, ranMs))
+    if (change instanceof Promise) void this.#leaveLate(run, change, ranMs)
     else this.#leave(run, change, ranMs)
+  }
+
+  async #leaveLate(run: Run, change: Promise<Transition>, ranMs: number): Promise<void> {
+    this.#leave(run, await change, ranMs)
   }
 
   #leave(run: Run, change: Transition | null, ranMs: number): void {
