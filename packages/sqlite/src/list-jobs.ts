@@ -32,8 +32,8 @@ const chunkSize = 100
 const queuesByName = statement<[], { n: number; name: string; scheduled: number }>(
   (t) => `select n, name, scheduled from ${t.queue} where n > 0 order by name`,
 )
-const countPhases = statement<[], Record<Phase, number>>(
-  (t) => `select ${phases.map((phase) => `sum(${phase}) as ${phase}`).join(', ')} from ${t.queue}`,
+const countsByQueue = statement<[], Record<Phase, number> & { readonly name: string }>(
+  (t) => `select name, ${phases.join(', ')} from ${t.queue}`,
 )
 
 type Order = NonNullable<PageRequest['order']>
@@ -58,9 +58,10 @@ export function listJobs(db: Connection, query: JobQuery, page: PageRequest): Pa
 }
 
 export function countJobs(db: Connection, query: JobQuery, max: number): { value: number; exact: boolean } {
-  if (isOnlyPhases(query)) {
-    const counts = db.get(countPhases)!
-    const value = phasesOf(query).reduce((sum, phase) => sum + counts[phase], 0)
+  if (isCounted(query)) {
+    const rows = db.all(countsByQueue).filter(({ name }) => query.queue?.includes(name) ?? true)
+    const sum = (phase: Phase): number => rows.reduce((all, row) => all + row[phase], 0)
+    const value = phasesOf(query).reduce((all, phase) => all + sum(phase), 0)
     return { value: Math.min(value, max), exact: value <= max }
   }
   let value = 0
@@ -278,8 +279,9 @@ function phasesOf(query: JobQuery): readonly Phase[] {
   return query.phase === undefined ? phases : [...new Set(query.phase)]
 }
 
-function isOnlyPhases(query: JobQuery): boolean {
-  return Object.entries(query).every(([field, value]) => field === 'phase' || value === undefined)
+/** Counters know queues and phases. */
+function isCounted(query: JobQuery): boolean {
+  return Object.entries(query).every(([field, value]) => field === 'phase' || field === 'queue' || value === undefined)
 }
 
 function* merged<T>(
