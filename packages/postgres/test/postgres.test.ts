@@ -504,6 +504,64 @@ describe('jobs that ended together', () => {
   })
 })
 
+describe('while an old snapshot is held', () => {
+  test('claims do not walk past what is gone, and keep to the order', async () => {
+    const schema = scratchSchema()
+    const storage = opened({ connectionString: databaseUrl, schema })
+    const list = (count: number): NewJob[] => Array.from({ length: count }, () => job())
+    await storage.jobs.create(list(20))
+    const old = new pg.Client({ connectionString: databaseUrl })
+    const slow = new pg.Client({ connectionString: databaseUrl })
+    await Promise.all([old.connect(), slow.connect()])
+    cleanUps.push(() => Promise.all([old.end(), slow.end()]))
+    await old.query('begin isolation level repeatable read; select 1')
+
+    await storage.jobs.create(list(1000))
+    await storage.jobs.create(list(800))
+    await slow.query('begin')
+    const [early, late, urgent] = [job(), job(), job({ priority: 1 })]
+    await storage.jobs.within(slow).create([early])
+    await storage.jobs.create(list(900))
+    const session = await openSession(storage)
+    let call = 0
+    const next = async () => (await claim(storage, session, ++call)).claimed
+    const from = (): Promise<Readonly<Record<string, unknown>> | null> =>
+      onServer(
+        async (client) =>
+          (await client.query(`select skip->'from' as from from ${quoted(schema)}.session`)).rows[0]?.from ?? null,
+      )
+
+    for (let n = 0; n < 20; n++) expect(await next()).toHaveLength(100)
+    // It took its place before others that have been claimed, and nobody has seen it yet.
+    await slow.query('commit')
+    await storage.jobs.create([late])
+    const seen = await next()
+    expect(seen[0]?.id).toBe(early.id)
+    // Nobody takes an earlier place any more, so claims start further and further on.
+    await until(async () => Object.keys((await from()) ?? {}).length > 0 || (await next()).length === 0)
+    expect(Object.values((await from()) ?? {})).toEqual([[100, expect.any(Number)]])
+
+    const { claimed } = await storage.work.exchange({
+      session,
+      call: ++call,
+      apply: [{ id: seen[1]!.id, token: seen[1]!.token, to: { name: 'enqueued', phase: 'ready' }, attempt: 'undo' }],
+      claim: { max: 1, queues: [{ name: 'mail' }], state: { name: 'processing', phase: 'active' } },
+    })
+    expect(claimed.map(({ id }) => id)).toEqual([seen[1]!.id])
+    await storage.jobs.create([urgent])
+    expect((await next())[0]?.id).toBe(urgent.id)
+    const rest: string[] = []
+    for (;;) {
+      const more = await next()
+      if (more.length === 0) break
+      rest.push(...more.map(({ id }) => id))
+    }
+    expect(rest.at(-1)).toBe(late.id)
+    expect(call).toBeLessThan(45)
+    expect((await storage.monitor.counts()).byPhase).toMatchObject({ ready: 0, active: 2723 })
+  })
+})
+
 describe('with many jobs', () => {
   test('hot statements and pages read indexes and never a whole table', { timeout: 120_000 }, async () => {
     const schema = scratchSchema(newSchema())

@@ -2,6 +2,7 @@ import { defaultKeepMs, entered } from '@q/core/storage'
 import { flag } from '../flags.ts'
 import { phase } from '../phases.ts'
 import { stored } from '../stored-state.ts'
+import { literal } from './literal.ts'
 import { steady } from './steady.ts'
 
 /** All of \`done\`, in its order. */
@@ -20,9 +21,16 @@ create type ${q}.spot as (
 create function ${q}.now_ms() returns bigint language sql volatile as
   $$ select floor(extract(epoch from clock_timestamp()) * 1000)::bigint $$;
 
-/* Strictly growing, and growing by more than any list is long: items of one call take their places from one. */
+/*
+ * Strictly growing, and growing by more than any list is long: items of one call take their places from one. Whoever has
+ * taken a place is a running transaction to everybody else until its jobs can be seen.
+ */
 create function ${q}.next_place() returns bigint language sql volatile as
-  $$ select nextval('${literal(q)}.place') * 4096 $$;
+  $$ select nextval('${literal(q)}.place') * 4096 from pg_current_xact_id() $$;
+
+/* Said before a job becomes ready at a place it had before: claims then begin at the front again. */
+create function ${q}.steps_back() returns void language sql volatile as
+  $$ select nextval('${literal(q)}.back') from pg_current_xact_id() $$;
 
 /* What the caller should wake once this has been committed; gone with the transaction. */
 create function ${q}.wakes(p_topic text) returns void language plpgsql volatile as $$
@@ -171,6 +179,7 @@ begin
       v_opens := least(coalesce(v_opens, v_open), v_open);
     end if;
     if v_room > 0 then
+      perform ${q}.steps_back();
       select array_agg(id) into v_ids from (
         select id from ${q}.gate_wait where key = p_key and queue = v_queue and not offered order by priority, seq limit v_room) x;
       update ${q}.gate_wait set offered = true where id = any (v_ids);
@@ -290,6 +299,7 @@ begin
     r.due_at := case when v_to = ${phase.scheduled} then coalesce((p_how->>'due')::float8::bigint, v_at) end;
     r.seq := case when (p_how->'keepPlace') = 'true' and s.seq is not null then s.seq else ${q}.next_place() end;
     if v_to = ${phase.ready} then v_flags := v_flags & ~${flag.adopted}; end if;
+    if v_to = ${phase.ready} and r.seq = s.seq then perform ${q}.steps_back(); end if;
     insert into ${q}.pending (id, seq, at, due_at, expires_at, queue, name, priority, attempt, crashes, n, flags, phase, aside, waited, ran, error, parked_for)
       values (s.id, r.seq, v_at, r.due_at, case when v_flags & ${flag.expires} <> 0 and v_attempt = 0 then (select expires_at from ${q}.job where id = s.id) end, v_queue, s.name, r.priority, v_attempt, r.crashes, v_n, v_flags, v_to, false, s.waited, r.ran, v_error, r.parked_for);
     if v_to <= ${phase.ready} then perform ${q}.wakes('q:' || v_queue); end if;
@@ -424,7 +434,3 @@ begin
   from generate_series(0, 25) i, (select B'00' || ('x' || replace(p_id::text, '-', ''))::bit(128) as b) x);
 end $$;
 `
-
-function literal(text: string): string {
-  return text.replaceAll("'", "''")
-}

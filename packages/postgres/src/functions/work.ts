@@ -2,10 +2,14 @@ import { defaultKeepMs, entered } from '@q/core/storage'
 import { flag, slowToClaim, slowToEnd } from '../flags.ts'
 import { phase } from '../phases.ts'
 import { stored } from '../stored-state.ts'
+import { literal } from './literal.ts'
 import { steady } from './steady.ts'
 
 /** Bytes of a result that may stand in a batch: so many of a thousand jobs are still no trouble to read for one of them. */
 const mostPacked = 200
+
+/** For how long claims may start where the last one ended. */
+const skipMs = 1000
 
 /** Sessions and all that happens to running jobs. Errors that are part of the contract have SQL states of their own. */
 export const work = (q: string): string => /* sql */ `
@@ -278,12 +282,15 @@ end $$;
 /*
  * THE hot path. Plain successes (p_plain) and plain claims are one statement each; everything else takes the closer
  * look. The session is renewed at the end, so that its row is locked no longer than the commit takes.
+ *
+ * While an old snapshot is held, claimed jobs cannot leave the index, and every claim would walk past all of them. Then
+ * this session remembers where its claims ended (see skip_v1) and starts there, for a second at most.
  */
 create function ${q}.exchange_v1(p_session text, p_call bigint, p_plain json, p_slow jsonb, p_notes jsonb, p_max int, p_extra int, p_queues int[], p_caps int[],
   p_adopt text[], p_state text) returns json language plpgsql volatile ${steady} as $$
 declare
   s ${q}.session; v_now bigint; v_state int; v_done int[]; v_slow jsonb := '[]'; v_noted jsonb; v_one jsonb; v_most int; v_ids uuid[]; v_tids tid[]; v_gone int; v_close boolean; v_claimed json := '[]';
-  v_more boolean := false; v_next bigint; v_adoptable boolean := false; m ${q}.meta; v_left jsonb;
+  v_more boolean := false; v_next bigint; v_adoptable boolean := false; m ${q}.meta; v_left jsonb; v_skip jsonb; v_seen bigint; v_back bigint; v_oldest bigint;
 begin
   perform ${q}.lock_session_v1(p_session);
   select * into s from ${q}.session where id = p_session;
@@ -359,18 +366,35 @@ begin
       v_close := found;
     end if;
     if not v_close and v_most > 0 then
+      select last_value into v_back from ${q}.back;
+      if (s.skip->>'until')::bigint > v_now and (s.skip->>'back')::bigint = v_back then v_skip := s.skip; end if;
+      v_oldest := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+      v_seen := ${q}.entries_seen();
       for v_look in 1 .. 4 loop
       select array_agg(tid), bool_or(flags & ${slowToClaim} <> 0) or (p_extra > 0 and bool_or(flags & ${flag.neverExtra} <> 0))
       into v_tids, v_close from (
         select c.tid, c.flags from unnest(p_queues, p_caps) with ordinality u(num, cap, ord)
+        cross join lateral (select coalesce((v_skip->'from'->u.num::text->>0)::int, -2147483648) as priority,
+          coalesce((v_skip->'from'->u.num::text->>1)::bigint, 0) as seq) f
         cross join lateral (
-          select p.ctid as tid, p.flags from ${q}.pending p where p.queue = u.num and p.phase = ${phase.ready} and not p.aside
-          order by p.priority, p.seq limit least(u.cap, v_most) for update skip locked) c
+          select * from (
+            select p.ctid as tid, p.flags from ${q}.pending p where p.queue = u.num and p.phase = ${phase.ready} and not p.aside and p.priority < f.priority
+            order by p.priority, p.seq limit least(u.cap, v_most) for update skip locked) urgent
+          union all
+          select * from (
+            select p.ctid as tid, p.flags from ${q}.pending p where p.queue = u.num and p.phase = ${phase.ready} and not p.aside and (p.priority, p.seq) >= (f.priority, f.seq)
+            order by p.priority, p.seq limit least(u.cap, v_most) for update skip locked) next
+          limit least(u.cap, v_most)) c
         limit v_most) picked;
       -- what is there may be locked for the moment by somebody who only looks at it: look again before saying so
       exit when v_tids is not null or v_look = 4 or not ${q}.more_v1(p_queues, v_now);
-      perform pg_sleep(0.003);
+      if v_skip is null then perform pg_sleep(0.003); end if;
+      v_skip := null;
       end loop;
+      if v_tids is null or cardinality(v_tids) < v_most then v_skip := null;
+      elsif v_skip is null and ${q}.entries_seen() - v_seen > 1000 + 2 * v_most then
+        v_skip := jsonb_build_object('until', v_now + ${skipMs}, 'back', v_back, 'from', '{}'::jsonb, 'to', '{}'::jsonb, 'tx', 0);
+      end if;
       v_close := coalesce(v_close, false);
       if not v_close and v_tids is not null then
         with taken as (
@@ -386,7 +410,9 @@ begin
           select v_now, queue, name, array[0, 0, -count(*), count(*), 0, 0, 0, 0], array_agg(${q}.histogram_index(greatest(0, v_now - at)::real)) from gone group by queue, name
         )
         select json_agg(json_build_array(g.id, g.queue, g.name, j.version, j.payload, g.priority, g.attempt + 1, g.crashes, j.created_at, g.at, greatest(v_now, g.at), j.tags,
-          coalesce(x.params, j.params), j.rare->'recurring') order by g.i) into v_claimed
+          coalesce(x.params, j.params), j.rare->'recurring') order by g.i),
+          ${q}.skip_v1(v_skip, (select jsonb_object_agg(queue, jsonb_build_array(priority, seq) order by priority, seq) from gone where v_skip is not null), v_oldest)
+        into v_claimed, v_skip
         from gone g join ${q}.job j on j.id = g.id left join ${q}.extra x on x.id = g.id and g.flags & ${flag.extra} <> 0;
       end if;
     end if;
@@ -395,20 +421,44 @@ begin
         from ${q}.claim_closely_v1(s, p_call, v_now, p_max, p_extra, p_queues, p_caps, p_adopt, v_state) c;
       v_claimed := ${q}.claimed_v1(v_ids);
     end if;
-    v_more := v_more or ${q}.more_v1(p_queues, v_now);
+    v_more := v_more or ${q}.more_v1(p_queues, v_now, v_skip->'from');
     if not v_more then v_next := ${q}.next_due_v1(p_queues, v_now); end if;
     v_adoptable := exists (select from unnest(p_queues) u(num) cross join lateral (select from ${q}.pending p where p.queue = u.num and p.phase = ${phase.parked} limit 1) x);
   end if;
 
-  update ${q}.session set last_call = p_call, seen_at = ${q}.now_ms(), suspect_at = null where num = s.num and last_call < p_call;
+  update ${q}.session set last_call = p_call, seen_at = ${q}.now_ms(), suspect_at = null, skip = case when p_queues is null then skip else v_skip end where num = s.num and last_call < p_call;
   if not found then raise exception 'call % of session % is closed', p_call, p_session using errcode = 'QQ002'; end if;
   select * into m from ${q}.meta;
   return json_build_object('done', v_done, 'slow', v_slow, 'noted', v_noted, 'claimed', v_claimed, 'more', v_more, 'next', v_next, 'adoptable', v_adoptable,
     'cancel', ${q}.signals_v1(s.num), 'queues', m.queues, 'names', m.names, 'now', v_now, 'topics', current_setting('q.topics', true));
 end $$;
 
-create function ${q}.more_v1(p_queues int[], p_now bigint) returns boolean language plpgsql stable as $$
+/* How many entries the index of ready jobs has given to this transaction, those of rows that are gone among them. */
+create function ${q}.entries_seen() returns bigint language sql volatile as
+  $$ select pg_stat_get_xact_tuples_returned('${literal(q)}.pending_ready'::regclass) $$;
+
+/*
+ * Where the next claims may start. 'to' is where a claim ended, 'tx' an upper bound of the transactions that ran then:
+ * one of them may have taken a place before that point and not be seen yet. Once all have ended, a claim that has begun
+ * later has seen every job up to there, and 'from' moves on to it. A job that comes back to its old place is told by
+ * 'back', and one that was merely locked, or whose claim was undone, waits until 'until'.
+ */
+create function ${q}.skip_v1(p_skip jsonb, p_ended jsonb, p_oldest bigint) returns jsonb language plpgsql volatile as $$
 begin
+  if p_skip is null or (p_skip->>'tx')::bigint > p_oldest then return p_skip; end if;
+  return p_skip || jsonb_build_object('tx', pg_snapshot_xmax(pg_current_snapshot())::text::bigint, 'to', p_skip->'to' || p_ended,
+    'from', p_skip->'from' || (select coalesce(jsonb_object_agg(key, least(value, p_skip->'to'->key)), '{}') from jsonb_each(p_ended) where p_skip->'to' ? key));
+end $$;
+
+/* p_from: where to look first. */
+create function ${q}.more_v1(p_queues int[], p_now bigint, p_from jsonb default null) returns boolean language plpgsql stable as $$
+begin
+  perform 1 from unnest(p_queues) u(num)
+    cross join lateral (select from ${q}.pending p where p.queue = u.num and p.phase = ${phase.ready} and not p.aside
+      and (p.priority, p.seq) >= ((p_from->u.num::text->>0)::int, (p_from->u.num::text->>1)::bigint) limit 1) x
+    join ${q}.queue c on c.num = u.num and not c.limited and c.paused is null
+    where p_from ? u.num::text limit 1;
+  if found then return true; end if;
   return (select exists (
     select from unnest(p_queues) u(num)
     cross join lateral (select from ${q}.pending p where p.queue = u.num and p.phase = ${phase.ready} and not p.aside limit 1) x

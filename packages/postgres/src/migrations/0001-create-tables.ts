@@ -11,6 +11,7 @@ export const createTables: Migration = {
   id: '0001-create-tables',
   sql: (q) => /* sql */ `
 create sequence ${q}.place;
+create sequence ${q}.back;
 create sequence ${q}.fence;
 
 create table ${q}.meta (one boolean primary key check (one), queues bigint not null, names bigint not null, gate_turn text not null default '')
@@ -108,7 +109,7 @@ create index gate_wait_offered on ${q}.gate_wait (key, queue) where offered;
 create table ${q}.session (
   num int generated always as identity primary key, id text collate "C" not null unique, server text not null, ttl float8 not null, info text not null,
   opened_at bigint not null, seen_at bigint not null, suspect_at bigint, last_call bigint not null default 0, state smallint not null default 0,
-  ended_at bigint, claim_state int, claim_text text, replaces text)
+  ended_at bigint, claim_state int, claim_text text, replaces text, skip jsonb)
   with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 create index session_live on ${q}.session (state) where state < 2;
 
