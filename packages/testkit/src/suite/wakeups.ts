@@ -208,4 +208,8 @@ async function everyTopicWakes(t: CaseContext, actor: JobStorage): Promise<void>
   await actor.queues.set(queue, { paused: { at: 0 } })
   await wakes([{ queue }], () => actor.queues.set(queue, { paused: null }))
   await wakes([{ names: true }], () => t.create([job({ queue: 'never seen before' })], actor))
+  const record = { id: 'nightly', spec: 'every 1d', job: job(), nextAt: (await t.now()) + 60_000 }
+  await wakes([{ schedules: true }], () => actor.recurring.put([record]))
+  await wakes([{ schedules: true }], () => actor.recurring.put([{ ...record, spec: 'every 2d' }]))
+  await wakes([{ schedules: true }], () => actor.recurring.remove([{ id: record.id }]))
 }
