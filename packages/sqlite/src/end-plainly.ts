@@ -1,4 +1,4 @@
-import type { ApplyOutcome, FinalPhase, JobId, Transition } from '@q/core/storage'
+import type { ApplyOutcome, ClaimToken, FinalPhase, JobId, Transition } from '@q/core/storage'
 import { isFinalPhase, parseToken, whyInvalidTransition } from '@q/core/storage'
 import { maxPayload } from './capabilities.ts'
 import { phaseNumber } from './codec.ts'
@@ -42,7 +42,7 @@ export function endsPlainly({ token, to, via, params, by, command, attempt }: Tr
 
 /** The short way out for a plain job: its lease becomes the one row that remembers its end. Null when it is not that plain. */
 export function endPlain(store: Store, change: Transition, caller: Caller): ApplyOutcome | null {
-  const call = callOf(change, caller)
+  const call = callOf(change.token!, caller)
   const lease = call === null ? undefined : store.db.get(releasePlain, caller.session.n, change.id, call)
   if (lease === undefined) return null
   finish(store, change, lease, caller)
@@ -62,19 +62,20 @@ export function endTogether(
   outcomes: ApplyOutcome[],
 ): number {
   const ends = new Map<JobId, number>()
-  const idsByCall = new Map<number, JobId[]>()
+  const idsByToken = new Map<ClaimToken, JobId[]>()
   let next = start
   for (; next < list.length; next++) {
     const change = list[next]!
-    const call = saysNothing(change, list[start]!) && !ends.has(change.id) ? callOf(change, caller) : null
-    if (call === null) break
+    if (!saysNothing(change, list[start]!) || ends.has(change.id)) break
+    const ids = idsByToken.get(change.token!)
+    if (ids === undefined && callOf(change.token!, caller) === null) break
     ends.set(change.id, next)
-    const ids = idsByCall.get(call)
-    if (ids === undefined) idsByCall.set(call, [change.id])
+    if (ids === undefined) idsByToken.set(change.token!, [change.id])
     else ids.push(change.id)
   }
   const plain: { readonly change: Transition; readonly lease: ReleasedLease }[] = []
-  for (const [call, ids] of idsByCall) {
+  for (const [token, ids] of idsByToken) {
+    const call = callOf(token, caller)!
     for (const lease of store.db.all(releaseMany, caller.session.n, call, JSON.stringify(ids))) {
       const index = ends.get(lease.id)!
       outcomes[index] = applied
@@ -104,8 +105,8 @@ function saysNothing(change: Transition, { to: { name, phase } }: Transition): b
 }
 
 /** The call that claimed what it ends; null for a claim of another session. */
-function callOf({ token }: Transition, { session }: Caller): number | null {
-  const claim = parseToken(token!)
+function callOf(token: ClaimToken, { session }: Caller): number | null {
+  const claim = parseToken(token)
   return claim?.session === session.id ? claim.call : null
 }
 

@@ -12,6 +12,8 @@ export class Wakes {
   readonly #byTopic = new Map<string, Set<Watcher>>()
   readonly #told = new Set<string>()
   readonly #watchers = new Set<Watcher>()
+  /** Of single jobs: while there are none, what happens to a job costs nothing here. */
+  #jobsWatched = 0
 
   get isWatched(): boolean {
     return this.#watchers.size > 0
@@ -20,12 +22,15 @@ export class Wakes {
   add(topics: readonly Topic[], wake: () => void): () => void {
     const watcher: Watcher = { topics, wake, closed: false, woken: false }
     this.#watchers.add(watcher)
+    const jobs = topics.filter((topic) => 'job' in topic).length
+    this.#jobsWatched += jobs
     for (const topic of topics) {
       const others = this.#byTopic.get(topicKey(topic))
       if (others === undefined) this.#byTopic.set(topicKey(topic), new Set([watcher]))
       else others.add(watcher)
     }
     return () => {
+      if (!watcher.closed) this.#jobsWatched -= jobs
       watcher.closed = true
       this.#watchers.delete(watcher)
       for (const topic of topics) {
@@ -40,7 +45,7 @@ export class Wakes {
   }
 
   job(id: JobId): void {
-    if (this.isWatched) this.#told.add(`job ${id}`)
+    if (this.#jobsWatched > 0) this.#told.add(`job ${id}`)
   }
 
   session(id: SessionId): void {
