@@ -183,6 +183,16 @@ describe('a visit', () => {
     await context.close()
   })
 
+  test('where the system is dark already, the light theme is offered', async () => {
+    const { page, context } = await openPage(browser, at(''), { colorScheme: 'dark' })
+    await page.waitForFunction(() => document.getElementById('theme')?.textContent?.trim() === 'Light')
+    await page.click('#theme')
+    expect(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).not.toBe(
+      'rgb(15, 20, 27)',
+    )
+    await context.close()
+  })
+
   test('an address brings the same view to another browser, and back leads back', async () => {
     const first = await openPage(browser, at('jobs'))
     await first.page.fill('#q', 'state:failed kind:order.charge')

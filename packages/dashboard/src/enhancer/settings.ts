@@ -3,12 +3,16 @@ import { refreshPage } from './live.ts'
 const root = document.documentElement
 const year = 31_536_000
 
+type Theme = 'light' | 'dark'
+
 /** Theme without a reload; the zone of this browser; a notice is said once. */
 export function startSettings(): void {
-  document.getElementById('theme')?.addEventListener('click', (event) => {
+  themeButton()?.addEventListener('click', (event) => {
     event.preventDefault()
     toggleTheme()
   })
+  // The server offers the dark one to whoever has not chosen: it cannot know what this machine shows.
+  if (root.dataset['theme'] === undefined && matchMedia('(prefers-color-scheme: dark)').matches) offer('light')
   tellZone()
   const url = new URL(location.href)
   if (url.searchParams.has('done')) {
@@ -18,15 +22,24 @@ export function startSettings(): void {
 }
 
 export function toggleTheme(): void {
-  const button = document.getElementById('theme') as HTMLButtonElement | null
+  const button = themeButton()
   if (button === null) return
-  const theme = button.value
-  const next = theme === 'dark' ? 'light' : 'dark'
+  const theme = button.value as Theme
   root.dataset['theme'] = theme
   remember('q_theme', theme)
-  button.value = next
-  button.title = `Switch to ${next} (t)`
-  button.querySelector('span')!.textContent = next === 'dark' ? 'Dark' : 'Light'
+  offer(theme === 'dark' ? 'light' : 'dark')
+}
+
+function themeButton(): HTMLButtonElement | null {
+  return document.getElementById('theme') as HTMLButtonElement | null
+}
+
+function offer(theme: Theme): void {
+  const button = themeButton()
+  if (button === null) return
+  button.value = theme
+  button.title = `Switch to ${theme} (t)`
+  button.querySelector('span')!.textContent = theme === 'dark' ? 'Dark' : 'Light'
 }
 
 /** The server writes the times, so it has to know where they are read. */
