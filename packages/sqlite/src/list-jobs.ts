@@ -22,7 +22,8 @@ import { type Seen, factsOf, look, open, summaryOf } from './views.ts'
 
 /** A page looks at no more jobs than this; then it says how far it came. */
 const mostScanned = 10_000
-const mostCounted = 100_000
+/** A count is exact up to here; beyond, it says that it is not. It holds up the process that asks. */
+const mostCounted = 25_000
 /** So much of an index SQLite looks at in one statement. */
 const stretch = 2000
 /** What hangs together anyway is read as a whole up to here. */
