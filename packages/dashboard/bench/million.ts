@@ -51,6 +51,7 @@ await pagesByCursor()
 for (const path of ['/', '/queues', '/errors', '/metrics', '/metrics?by=queue&range=7d', '/recurring', '/servers'])
   await measure(`check 13, ${path}`, 50, () => get(path))
 await measure('check 14, args.userId:4242 (scanned)', 2500, () => get('/api/v1/jobs?q=args.userId:4242'), 3)
+await exportMany()
 await retryAllFailed()
 dashboard.close()
 await client.close()
@@ -122,6 +123,20 @@ async function pagesByCursor(): Promise<void> {
   verdict(`check 12, page ${deep} (page 1: ${first.toFixed(2)} ms)`, last, Math.max(first * 1.2, first + 0.2))
 }
 
+/** Check 40: what is exported goes through, and does not gather on the way. */
+async function exportMany(): Promise<void> {
+  const before = process.memoryUsage.rss()
+  const startedAt = performance.now()
+  let [lines, most] = [0, before]
+  for await (const bytes of (await get('/api/v1/export/jobs.ndjson?q=state:succeeded')).body!) {
+    for (const byte of bytes) if (byte === 10) lines++
+    most = Math.max(most, process.memoryUsage.rss())
+  }
+  const grown = (most - before) / 1024 / 1024
+  print('check 40', `${lines} lines exported in ${Math.round(performance.now() - startedAt)} ms`)
+  verdict('check 40, memory meanwhile', grown, 50, 'MB')
+}
+
 /** Check 15: all failures retried while somebody looks; the process goes on answering. */
 async function retryAllFailed(): Promise<void> {
   const failed = counts['failed'] ?? 0
@@ -154,9 +169,9 @@ async function retryAllFailed(): Promise<void> {
   verdict('check 15, longest answer meanwhile', longestMs, 100)
 }
 
-function verdict(what: string, ms: number, mostMs: number): void {
-  print(what, `${ms.toFixed(1)} ms (at most ${mostMs.toFixed(1)}) ${ms <= mostMs ? 'ok' : 'TOO SLOW'}`)
-  if (ms > mostMs) process.exitCode = 1
+function verdict(what: string, found: number, most: number, unit = 'ms'): void {
+  print(what, `${found.toFixed(1)} ${unit} (at most ${most.toFixed(1)}) ${found <= most ? 'ok' : 'TOO MUCH'}`)
+  if (found > most) process.exitCode = 1
 }
 
 function print(what: string, text: string): void {
