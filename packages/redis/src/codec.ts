@@ -59,6 +59,8 @@ export const recordFlags = {
   noted: 512,
   stub: 1024,
   frail: 2048,
+  /** Its packed map holds only what claims and ends do not ask for. */
+  quiet: 4096,
 } as const
 const never = 0xffff_ffff
 
@@ -94,8 +96,22 @@ export function fingerprintOf(session: SessionId): string {
   return createHash('sha1').update(session).digest('base64url').slice(0, 8)
 }
 
+/** States that are nothing but a name, which is what most states are. */
+const bare = new Map<string, Buffer>()
+
 /** A state; its author and command are added by the scripts, which know both. */
 export function encodeState(state: StateInput, by?: string): Buffer {
+  const { name, phase, reason, data, error } = state
+  if (by || reason !== undefined || data !== undefined || error || !stateNames.includes(name)) {
+    return encodeWhole(state, by)
+  }
+  const key = phase + name
+  let bytes = bare.get(key)
+  if (bytes === undefined) bare.set(key, (bytes = encodeWhole(state)))
+  return bytes
+}
+
+function encodeWhole(state: StateInput, by?: string): Buffer {
   const code = stateNames.indexOf(state.name) + 1
   const parts: Buffer[] = []
   let has = 0

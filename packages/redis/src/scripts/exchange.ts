@@ -117,7 +117,7 @@ export const exchange: Script<{
     flush()
 
     local facts = call('HMGET', K.meta, 'names', 'config', 'logged3')
-    mayCompact(3, facts[3], call('HGET', K.queues, '#3'), 4096, 384)
+    mayCompact(3, facts[3], call('HGET', K.queues, '#3'), 16384, 384)
     local reply = {
       mpack({
         applied = outcomes, noted = noted, ids = table.concat(claimed), busy = busyOf, more = more, due = nextDue,
@@ -128,10 +128,8 @@ export const exchange: Script<{
     local longs = {}
     for k = 1, #claimed do
       local packed = takenAs[k]
-      if type(packed) == 'table' then
-        if band(packed.f, ${recordFlags.long}) ~= 0 then longs[#longs + 1] = call('GET', K.payload .. packed.id) or '' end
-        packed = packed.packed
-      end
+      if type(packed) == 'table' then packed = packed.packed end
+      if band(byte(packed, 3), ${recordFlags.long}) ~= 0 then longs[#longs + 1] = call('GET', K.payload .. claimed[k]) or '' end
       reply[k + 1] = packed
     end
     for k = 1, #longs do reply[#reply + 1] = longs[k] end

@@ -89,7 +89,7 @@ end
 local function noteNames(kind, names)
   local list = {}
   for name in pairs(names) do
-    list[#list + 1] = now
+    list[#list + 1] = nowText
     list[#list + 1] = name
   end
   if #list == 0 then return 0 end

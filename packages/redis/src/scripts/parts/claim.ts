@@ -1,11 +1,11 @@
 import { recordFlags, recordHead, recordState } from '../../codec.ts'
 
-const { run, extra, handed, waiting, prefetched, stub, frail } = recordFlags
+const { run, extra, quiet, handed, waiting, prefetched, stub, frail } = recordFlags
 
 /**
  * Takes ready jobs: queues in the given order, inside a queue by priority and place. Costs what it takes, not what waits:
- * dead list entries are met once, gated jobs are set aside once. A job that was never claimed and has nothing but its
- * payload is taken from its bytes; any other goes through the ledger, in its turn.
+ * dead list entries are met once, gated jobs are set aside once. A job that was never claimed and that nothing is asked
+ * of is taken from its bytes; any other goes through the ledger, in its turn.
  */
 export const claim: string = /* lua */ `
 local blank = spack('>I4c8I5c8I5', 4294967295, NOBODY, 0, CALLER, CALL)
@@ -14,7 +14,8 @@ local starts, startsAhead, waits = {}, {}, {}
 -- What a plain record begins with once it is claimed, up to when it was ready; false for a job that is not plain.
 local function startOf(start, size, flags)
   local f, n = sunpack('>HI3', start, 2)
-  if n >= 200 or band(f, ${run + extra + handed + waiting + stub + frail}) ~= 0 then return false end
+  if n >= 200 or band(f, ${run + handed + waiting + stub + frail}) ~= 0 then return false end
+  if band(f, ${extra + quiet}) == ${extra} then return false end
   return spack('${recordHead}', 4, f + flags, n + 1, now, size, 1) .. blank
 end
 

@@ -35,8 +35,17 @@ local function compact(phase, most)
   return seen
 end
 
+-- When nothing lives, there is nothing to look at.
+local function clear(phase, logged)
+  call('UNLINK', K.entered .. phase)
+  call('HINCRBY', K.meta, 'logged' .. phase, -logged)
+  return logged
+end
+
 local function mayCompact(phase, logged, live, slack, most)
-  if tonumber(logged or '0') > 2 * tonumber(live or '0') + slack then return compact(phase, most) end
-  return 0
+  logged, live = tonumber(logged or '0'), tonumber(live or '0')
+  if logged <= 2 * live + slack then return 0 end
+  if live == 0 then return clear(phase, logged) end
+  return compact(phase, most)
 end
 `

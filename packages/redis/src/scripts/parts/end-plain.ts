@@ -1,10 +1,10 @@
 import { recordFlags } from '../../codec.ts'
 
-const { extra, children, prefetched, stub } = recordFlags
+const { extra, quiet, children, prefetched, stub } = recordFlags
 
 /**
  * Plain ends: a job this session holds has succeeded, and nothing else is to be said. Such a transition comes as one text
- * (id, call, duration, its bucket, state), and a job that has nothing but its payload is ended from its bytes. Whatever
+ * (id, call, duration, its bucket, state), and a job that asks for nothing more at its end is ended from its bytes. Whatever
  * is not as plain as it looked is a step like any other.
  */
 export const endPlain: string = /* lua */ `
@@ -20,7 +20,7 @@ end
 local lastStarts = {}
 local function lastStartOf(start)
   local phase, f, n = sunpack('>BHI3', start)
-  if phase ~= 4 or n >= 200 or band(f, ${extra + children + stub}) ~= 0 then return false end
+  if phase ~= 4 or n >= 200 or band(f, ${children + stub}) ~= 0 or band(f, ${extra + quiet}) == ${extra} then return false end
   return spack('>BHI3', 6, f - band(f, ${prefetched}), n + 1) .. nowBytes
 end
 
@@ -101,6 +101,11 @@ local function endPlain(list, from, to, outcomes)
       end
     end
   end
-  for i = 1, #left do outcomes[left[i]] = openLedger().step(stepOf(list[left[i]])) end
+  for k = 1, #left do
+    local i = left[k]
+    local id, s = sub(list[i], 1, 26), raw[i - from + 1]
+    if s and not ended[id] then openLedger().known(id, s) end
+    outcomes[i] = openLedger().step(stepOf(list[i]))
+  end
 end
 `

@@ -8,8 +8,8 @@ import { recordFlags, recordHead, recordRest, recordRun, recordState, stateNames
 export const record: string = /* lua */ `
 local AWAITING, SCHEDULED, READY, ACTIVE, PARKED, SUCCEEDED, FAILED, DELETED = 1, 2, 3, 4, 5, 6, 7, 8
 local PHASES = { 'awaiting', 'scheduled', 'ready', 'active', 'parked', 'succeeded', 'failed', 'deleted' }
-local BIN, RUN, EXTRA, LONG, HANDED, WAITING, CHILDREN, PREFETCHED, NOTED, STUB, FRAIL = ${Object.values(recordFlags).join(', ')}
-local KEPT = BIN + LONG + HANDED + WAITING + CHILDREN + PREFETCHED + NOTED + STUB + FRAIL
+local BIN, RUN, EXTRA, LONG, HANDED, WAITING, CHILDREN, PREFETCHED, NOTED, STUB, FRAIL, QUIET = ${Object.values(recordFlags).join(', ')}
+local KEPT = BIN + LONG + HANDED + WAITING + CHILDREN + PREFETCHED + NOTED + STUB + FRAIL + QUIET
 local NAMES = { ${stateNames.map((name) => `'${name}'`).join(', ')} }
 
 -- All fields a job will ever have stand in one constructor: a table that grows costs more than the rest of this.
@@ -49,9 +49,21 @@ local function has(j, flag) return band(j.f, flag) ~= 0 end
 local function set(j, flag) if band(j.f, flag) == 0 then j.f = j.f + flag end end
 local function unset(j, flag) if band(j.f, flag) ~= 0 then j.f = j.f - flag end end
 
+-- What a job may have and still be plain.
+local UNASKED = { prev = true, params = true, tags = true, crash = true }
+
+local function isQuiet(x)
+  for name in pairs(x) do if not UNASKED[name] then return false end end
+  return true
+end
+
 local function pack(j)
-  local f, run, xs = j.f, '', j.xs
-  if j.x then xs = next(j.x) ~= nil and mpack(j.x) or '' end
+  local xs = j.xs
+  if j.x then
+    xs = next(j.x) ~= nil and mpack(j.x) or ''
+    if isQuiet(j.x) then set(j, QUIET) else unset(j, QUIET) end
+  end
+  local f, run = j.f, ''
   if j.claimed then
     f = f + RUN
     run = spack('${recordRun}', j.ran, j.cfp, j.ccall, j.fp, j.call, j.ready, j.claimed)
