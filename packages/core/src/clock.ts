@@ -38,7 +38,8 @@ export const systemClock: Clock = {
       handle = setTimeout(leftMs > longestStepMs ? step : fire, Math.min(leftMs, longestStepMs))
       if (options?.unref) handle.unref()
     }
-    handle = setTimeout(step, Math.min(Math.max(0, dueAt - performance.now()), longestStepMs))
+    // Node counts whole milliseconds from the start of its turn: without one more it would come early, and twice.
+    handle = setTimeout(step, Math.min(Math.ceil(Math.max(0, dueAt - performance.now())) + 1, longestStepMs))
     if (options?.unref) handle.unref()
     return { cancel: () => clearTimeout(handle) }
   },
