@@ -37,6 +37,9 @@ const countNames = statement<[], { n: number }>((t) => `select max(n) as n from 
 
 /** How often to ask whether another process has written; only while somebody watches. */
 const pollMs = 8
+/** While the others are quiet, each look costs more than it finds. */
+const restingPollMs = 20
+const restsAfterMs = 1000
 /** Looking at what is watched takes no longer than this at once; the rest follows at the next poll. */
 const longestLookMs = 2
 
@@ -62,6 +65,7 @@ class Others {
   readonly #engine: Engine
   readonly #marks = new Map<string, string>()
   #version = -1
+  #movedAt = 0
   #toLookAt: Topic[] = []
   #timer: Timer | null = null
 
@@ -84,7 +88,8 @@ class Others {
   }
 
   #pollLater(): void {
-    this.#timer = clock.timer(pollMs, () => this.#poll(), { unref: true })
+    const isResting = clock.monotonic() - this.#movedAt > restsAfterMs
+    this.#timer = clock.timer(isResting ? restingPollMs : pollMs, () => this.#poll(), { unref: true })
   }
 
   #poll(): void {
@@ -96,8 +101,11 @@ class Others {
     try {
       // Only what others commit changes this number on the connection that writes for us.
       const { data_version } = store.db.get(readDataVersion)!
-      if (data_version !== this.#version) this.#toLookAt = [...wakes.topics()]
-      this.#version = data_version
+      if (data_version !== this.#version) {
+        this.#version = data_version
+        this.#movedAt = clock.monotonic()
+        this.#toLookAt = [...wakes.topics()]
+      }
       this.#look(reader)
     } catch (error) {
       // A hint may be late: the next poll looks again.
