@@ -219,13 +219,7 @@ export function packJob(job: NewJob, circle?: readonly string[]): PackedJob {
 /** Ready at once, and nothing but its payload, which stands in its record. */
 export function isPlainJob(job: NewJob): boolean {
   return (
-    job.state.phase === 'ready' &&
-    job.state.data === undefined &&
-    job.state.error === undefined &&
-    (typeof job.payload !== 'string' || job.payload.length * 3 <= longestInline
-      ? job.payload.length <= longestInline
-      : Buffer.byteLength(job.payload) <= longestInline) &&
-    optionsOf(job) === false
+    job.state.phase === 'ready' && job.state.data === undefined && job.state.error === undefined && !hasOptions(job)
   )
 }
 
@@ -263,21 +257,10 @@ export function packJobs(jobs: readonly NewJob[]): PackedJobs {
 
 /** False for a plain job: then the script has nothing to look into. */
 function optionsOf(job: NewJob): Packable {
-  const extra = extraOf(job)
+  if (!hasOptions(job)) return false
   const { after, unique, gates } = job
-  if (
-    extra === undefined &&
-    job.delay === undefined &&
-    job.at === undefined &&
-    job.expires === undefined &&
-    !after &&
-    !unique &&
-    !gates?.length
-  ) {
-    return false
-  }
   return {
-    x: extra,
+    x: extraOf(job),
     delay: job.delay,
     at: job.at,
     exp: job.expires,
@@ -303,12 +286,34 @@ function optionsOf(job: NewJob): Packable {
   }
 }
 
+function hasOptions(job: NewJob): boolean {
+  return (
+    job.delay !== undefined ||
+    job.at !== undefined ||
+    job.expires !== undefined ||
+    job.after !== undefined ||
+    job.unique !== undefined ||
+    job.preview !== undefined ||
+    job.keep !== undefined ||
+    job.crashLimit !== undefined ||
+    job.recurring !== undefined ||
+    (job.gates !== undefined && job.gates.length > 0) ||
+    (job.tags !== undefined && job.tags.length > 0) ||
+    (job.params !== undefined && Object.keys(job.params).length > 0) ||
+    isLong(job.payload)
+  )
+}
+
+/** Too long for its job's record. */
+function isLong(payload: Payload): boolean {
+  if (typeof payload !== 'string') return payload.byteLength > longestInline
+  return payload.length * 3 > longestInline && Buffer.byteLength(payload) > longestInline
+}
+
 /** What is stored with the job as it is. */
 function extraOf(job: NewJob): { [key: string]: Packable } | undefined {
-  const isLong =
-    typeof job.payload === 'string' && job.payload.length > 682 && Buffer.byteLength(job.payload) > longestInline
   const extra = {
-    prev: job.preview ?? (isLong ? previewOf(job.payload) : undefined),
+    prev: job.preview ?? (typeof job.payload === 'string' && isLong(job.payload) ? previewOf(job.payload) : undefined),
     params: job.params && Object.keys(job.params).length > 0 ? job.params : undefined,
     tags: job.tags?.length ? job.tags : undefined,
     keep: job.keep && mapValues(job.keep, (keep) => (keep === null ? false : keep)),

@@ -41,6 +41,11 @@ export function createWakeups(station: WatchStation): { readonly room: WakeupsRo
     )
   }
 
+  const renew = (): void => {
+    void announce().catch(() => undefined)
+    void station.subscriber().confirm()
+  }
+
   const hear = (message: Buffer): void => {
     const told = readTold(message)
     for (const watcher of watchers) if (watcher.hears(told)) watcher.wake()
@@ -61,7 +66,7 @@ export function createWakeups(station: WatchStation): { readonly room: WakeupsRo
       if (watchesJobs) kinds.jobs++
       if (watchesQueues) kinds.queues++
       unlisten ??= station.subscriber().listen(hear, wakeAll)
-      renewal ??= setInterval(() => void announce().catch(() => undefined), renewMs).unref()
+      renewal ??= setInterval(renew, renewMs).unref()
       stamp++
       await station.subscriber().ready()
       await announce()

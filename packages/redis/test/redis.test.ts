@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -427,4 +427,48 @@ test('URLs name the namespace, and a bad one is refused without its secret', () 
   expect(() => redisStorage('localhost:6379')).toThrow(expect.objectContaining({ code: 'Q_OPTION_INVALID' }))
   expect(() => redisStorage('http://user:secret@localhost')).not.toThrow(/secret/)
   expect(() => redisStorage({})).toThrow(/exactly one/)
+})
+
+test('a subscription whose confirmation never comes holds nobody up, and is asked for again', async () => {
+  const { storage: here, namespace } = scratch()
+  const { hostname, port } = new URL(redisUrl())
+  let swallowed = 0
+  const line = createServer((client) => {
+    const server = connect(Number(port || 6379), hostname)
+    client.on('data', (bytes) => {
+      if (swallowed === 0 && /\r\nsubscribe\r\n/i.test(bytes.toString('latin1'))) swallowed++
+      else server.write(bytes)
+    })
+    server.pipe(client)
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      one.on('error', () => other.destroy())
+      one.on('close', () => other.destroy())
+    }
+  }).listen(0, '127.0.0.1')
+  await once(line, 'listening')
+  const there = redisStorage({
+    url: `redis://127.0.0.1:${(line.address() as AddressInfo).port}/${new URL(redisUrl()).pathname.slice(1)}`,
+    namespace,
+  })
+  onTestFinished(async () => {
+    await there.close()
+    line.close()
+  })
+  await there.start()
+  const woken = Promise.withResolvers<void>()
+  await there.wakeups.watch([{ queue: 'mail' }], () => woken.resolve())
+  expect(swallowed).toBe(1)
+  await here.jobs.create([job()])
+  await woken.promise
+  // Not only by chance: from now on every message comes.
+  for (let round = 0; round < 3; round++) {
+    const again = Promise.withResolvers<void>()
+    const watch = await there.wakeups.watch([{ queue: 'mail' }], () => again.resolve())
+    await here.jobs.create([job()])
+    await again.promise
+    await watch.close()
+  }
 })

@@ -39,8 +39,8 @@ local function nextOf(queue, want)
   return list or {}, false, tonumber(first)
 end
 
-
--- Answers how many, and whether it stopped at a job that is not for prefetching.
+-- Answers how many, and whether it stopped at a job that is not for prefetching. In the record of a job that was never
+-- claimed: 1 phase, flags, n; 7 at; 19 place, 31 priority and lengths of the names, 47 names.
 local function drain(queue, want, extra, blob, most)
   local taken, stopped, plain, dead = 0, false, 0, 0
   local tallies, sets, held = {}, {}, listIn(ins, CALLER)
@@ -117,6 +117,7 @@ local function drain(queue, want, extra, blob, most)
   end
   return taken, stopped
 end
+
 -- What a queue's limits leave room for now; nil when nothing limits it.
 local function roomIn(config, active, bucket)
   local room

@@ -31,6 +31,7 @@ end
 local passed, states = {}, {}
 
 -- Ends the plain transitions of a list from one place to another, and writes their records: the next step may ask for them.
+-- In the record of a claimed job: 1 phase, flags, n; 7 at; 17 attempt; 36 token; 75 lengths of the names; 89 names.
 local function endPlain(list, from, to, outcomes)
   local keys, sets, left, ended, queues = {}, {}, {}, {}, {}
   for i = from, to do keys[#keys + 1] = K.job .. sub(list[i], 1, 26) end
