@@ -19,13 +19,21 @@ export interface ChangeList {
   outcomes(raw: readonly RawOutcome[], done?: readonly number[] | null): ApplyOutcome[]
 }
 
-/** `session`: whose runs may travel in their short form. */
-export async function encodeChanges(names: Names, list: readonly Transition[], session?: string): Promise<ChangeList> {
-  const followUps = list.flatMap((change) => change.create ?? [])
-  const queues = list.flatMap((change) =>
+/** Learns what a list of transitions names, and these queues. */
+export function learnChanges(
+  names: Names,
+  list: readonly Transition[],
+  queues: readonly string[] = [],
+): Promise<void> | undefined {
+  const moved = list.flatMap((change) =>
     change.queue === undefined || whyInvalidTransition(change, maxPayload) ? [] : [change.queue],
   )
-  if (followUps.length > 0 || queues.length > 0) await learnNames(names, followUps, queues)
+  const followUps = list.flatMap((change) => change.create ?? [])
+  return learnNames(names, followUps, [...queues, ...moved])
+}
+
+/** What it names must have been learned. `session`: whose runs may travel in their short form. */
+export function encodeChanges(names: Names, list: readonly Transition[], session?: string): ChangeList {
   const known = new Map<number, ApplyOutcome>()
   const created = new Map<number, CreateList>()
   const plain: PlainRow[] = []

@@ -123,6 +123,33 @@ export function isSlowToCreate(row: JobRow): boolean {
   return row.af !== undefined || (row.fl & (flag.uniqueUntilClaimed | flag.uniqueUntilFinal | flag.occurrence)) !== 0
 }
 
+/** Plain jobs on their way in. Most are like the first of their list: what they have in common is said once. */
+export function encodePlainJobs(rows: readonly JobRow[]): readonly [list: string | null, alike: string | null] {
+  const [first] = rows
+  if (first === undefined) return [null, null]
+  const { q, nm, v, pr, ph, fl, by } = first
+  return [
+    JSON.stringify(rows.map((row) => (isLike(row, first) ? ownPart(row) : row))),
+    JSON.stringify({ q, nm, v, pr, ph, fl, by }),
+  ]
+}
+
+function isLike(row: JobRow, first: JobRow): boolean {
+  return (
+    row.q === first.q &&
+    row.nm === first.nm &&
+    row.v === first.v &&
+    row.pr === first.pr &&
+    row.ph === first.ph &&
+    row.fl === first.fl &&
+    row.by === first.by
+  )
+}
+
+function ownPart({ i, id, pl, pv, tg, pm, ra, cl, ex, at, dl }: JobRow): Partial<JobRow> {
+  return { i, id, pl, pv, tg, pm, ra, cl, ex, at, dl }
+}
+
 /** As the functions answer creation: the places of the plain ones that were stored, and the outcomes of the others. */
 export interface CreateReply {
   readonly plain: readonly number[] | null

@@ -20,6 +20,9 @@ export interface ConnectionOptions {
   readonly listenString?: string | undefined
 }
 
+/** What a connection is for. */
+type Kind = 'work' | 'pulse' | 'reading'
+
 /** Longer than any call should take, shorter than the two minutes for which a repeat is recognised. */
 const deadlineMs = 30_000
 const connectMs = 10_000
@@ -34,7 +37,8 @@ export class Connections {
   readonly schemaName: string
   /** The schema's name as SQL may hold it. */
   readonly schema: string
-  readonly #pools = new Map<'work' | 'pulse' | 'reading', pg.Pool>()
+  readonly #pools = new Map<Kind, pg.Pool>()
+  readonly #kept = new Map<Kind, { take(): pg.PoolClient }>()
   readonly #texts = new Map<Statement<readonly unknown[], unknown>, string>()
 
   constructor(options: ConnectionOptions, schemaName: string) {
@@ -99,7 +103,7 @@ export class Connections {
   }
 
   async #attempt<Values extends readonly unknown[], Row>(
-    pool: 'work' | 'pulse' | 'reading',
+    pool: Kind,
     statement: Statement<Values, Row>,
     values: Values,
     changes: boolean,
@@ -123,36 +127,68 @@ export class Connections {
   }
 
   async #onClient<T>(
-    kind: 'work' | 'pulse' | 'reading',
+    kind: Kind,
     body: (client: pg.PoolClient) => Promise<T>,
     changes: boolean,
     timeoutMs: number,
   ): Promise<T> {
-    let client: pg.PoolClient
-    try {
-      client = await checkOut(this.#pool(kind))
-    } catch (error) {
-      throw storageError(error, false)
+    let client = this.#takeKept(kind)
+    if (client === undefined) {
+      try {
+        client = await checkOut(this.#pool(kind))
+      } catch (error) {
+        throw storageError(error, false)
+      }
     }
+    const used = client
     let broken = false
     let timer: NodeJS.Timeout | undefined
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
     })
     try {
-      return await Promise.race([body(client), deadline])
+      return await Promise.race([body(used), deadline])
     } catch (error) {
       broken = !hasAnswered(error)
       throw storageError(error, changes)
     } finally {
       clearTimeout(timer)
-      client.off('error', ignore)
       // A connection that did not answer is in an unknown state: the pool replaces it.
-      client.release(broken)
+      if (broken || this.#kept.has(kind) || this.#pool(kind).waitingCount > 0) giveBack(used, broken)
+      else this.#keep(kind, used)
     }
   }
 
-  #pool(kind: 'work' | 'pulse' | 'reading'): pg.Pool {
+  /**
+   * Until the end of this turn of the event loop: whoever has just had an answer often has the next call at hand, and
+   * the pool would hand a connection over only after everything else the answer has set in motion.
+   */
+  #keep(kind: Kind, client: pg.PoolClient): void {
+    const end = (broken: boolean): void => {
+      clearImmediate(turn)
+      client.off('error', drop)
+      this.#kept.delete(kind)
+      if (broken) giveBack(client, true)
+    }
+    const drop = (): void => end(true)
+    const turn = setImmediate(() => {
+      end(false)
+      giveBack(client, false)
+    })
+    client.on('error', drop)
+    this.#kept.set(kind, {
+      take() {
+        end(false)
+        return client
+      },
+    })
+  }
+
+  #takeKept(kind: Kind): pg.PoolClient | undefined {
+    return this.#kept.get(kind)?.take()
+  }
+
+  #pool(kind: Kind): pg.Pool {
     let pool = this.#pools.get(kind)
     if (pool !== undefined) return pool
     if (kind === 'work' && this.#options.pool !== undefined) {
@@ -217,6 +253,11 @@ function checkOut(pool: pg.Pool): Promise<pg.PoolClient> {
       resolve(client)
     })
   })
+}
+
+function giveBack(client: pg.PoolClient, broken: boolean): void {
+  client.off('error', ignore)
+  client.release(broken)
 }
 
 function ignore(): void {

@@ -53,9 +53,13 @@ export function queuesOf(jobs: readonly NewJob[]): readonly string[] {
 }
 
 /** Learns what a list of jobs names; only what can be stored at all. */
-export async function learnNames(names: Names, jobs: readonly NewJob[], queues: readonly string[] = []): Promise<void> {
+export function learnNames(
+  names: Names,
+  jobs: readonly NewJob[],
+  queues: readonly string[] = [],
+): Promise<void> | undefined {
   const sound = jobs.filter((job) => whyInvalidJob(job, maxPayload) === null)
-  await names.learn(
+  return names.learn(
     [...queues, ...queuesOf(sound)],
     sound.map((job) => job.name),
     sound.flatMap((job) => job.tags ?? []),

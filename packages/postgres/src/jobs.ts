@@ -1,5 +1,6 @@
 import { type CreateOutcome, type NewJob, type TransactionalJobsRoom, payloadBytes } from '@q/core/storage'
-import { encodeChanges } from './change-list.ts'
+import { encodeChanges, learnChanges } from './change-list.ts'
+import { encodePlainJobs } from './codec.ts'
 import { refuseLongList } from './capabilities.ts'
 import { encodeCreateList, learnNames } from './create-list.ts'
 import { isRefusedData } from './errors.ts'
@@ -18,11 +19,9 @@ export function createJobsRoom(room: Room): TransactionalJobsRoom<PostgresTransa
     const list = encodeCreateList(jobs, names)
     if (list.plain.length === 0 && list.slow.length === 0) return list.outcomes({ plain: null, slow: null })
     try {
-      const [reply] = await connections.write(createJobs, [
-        list.plain.length === 0 ? null : JSON.stringify(list.plain),
-        list.slow.length === 0 ? null : JSON.stringify(list.slow),
-        false,
-      ])
+      const [plain, alike] = encodePlainJobs(list.plain)
+      const slow = list.slow.length === 0 ? null : JSON.stringify(list.slow)
+      const [reply] = await connections.write(createJobs, [plain, slow, false, alike])
       const outcomes = list.outcomes(reply!)
       pokes.created(jobs, outcomes)
       return outcomes
@@ -47,7 +46,8 @@ export function createJobsRoom(room: Room): TransactionalJobsRoom<PostgresTransa
     apply: (list) =>
       enter(async () => {
         refuseLongList('apply', list)
-        const changes = await encodeChanges(names, list)
+        await learnChanges(names, list)
+        const changes = encodeChanges(names, list)
         if (changes.rows.length === 0) return changes.outcomes([])
         const [reply] = await connections.write(applyList, [JSON.stringify(changes.rows)])
         pokes.touch(reply!.topics)

@@ -31,8 +31,12 @@ export class Names {
     return known(this.#names.get(name), name)
   }
 
-  /** Sees to it that all of these have numbers. Costs nothing when they are known. */
-  async learn(queues: Iterable<string>, names: Iterable<string> = [], tags: Iterable<string> = []): Promise<void> {
+  /** Sees to it that all of these have numbers. There is nothing to wait for when they are known. */
+  learn(
+    queues: Iterable<string>,
+    names: Iterable<string> = [],
+    tags: Iterable<string> = [],
+  ): Promise<void> | undefined {
     const newQueues = missingOf(queues, this.#queues)
     const newNames = missingOf(names, this.#names)
     if (performance.now() - this.#tagsSince > tagsMs) {
@@ -40,7 +44,11 @@ export class Names {
       this.#tagsSince = performance.now()
     }
     const newTags = missingOf(tags, this.#tags)
-    if (newQueues.length === 0 && newNames.length === 0 && newTags.length === 0) return
+    if (newQueues.length === 0 && newNames.length === 0 && newTags.length === 0) return undefined
+    return this.#intern(newQueues, newNames, newTags)
+  }
+
+  async #intern(newQueues: readonly string[], newNames: readonly string[], newTags: readonly string[]): Promise<void> {
     const [row] = await this.#connections.write(intern, [newQueues, newNames, newTags])
     for (const [name, num] of Object.entries(row?.queues ?? {})) remember(this.#queues, this.#queueOf, name, num)
     for (const [name, num] of Object.entries(row?.names ?? {})) remember(this.#names, this.#nameOf, name, num)

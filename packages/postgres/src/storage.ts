@@ -67,15 +67,19 @@ export function postgresStorage(options: string | PostgresOptions): PostgresStor
   let isHeard = listener !== null
   const inFlight = new Set<Promise<unknown>>()
   let started: Promise<void> | undefined
+  let isStarted = false
   let closed: Promise<void> | undefined
 
   function start(): Promise<void> {
     if (closed !== undefined) return Promise.reject(closedError())
-    started ??= begin().catch((error: unknown) => {
-      // What failed now may succeed the next time.
-      started = undefined
-      throw error
-    })
+    started ??= begin().then(
+      () => void (isStarted = true),
+      (error: unknown) => {
+        // What failed now may succeed the next time.
+        started = undefined
+        throw error
+      },
+    )
     return started
   }
 
@@ -88,7 +92,7 @@ export function postgresStorage(options: string | PostgresOptions): PostgresStor
 
   function enter<T>(body: () => Promise<T>): Promise<T> {
     if (closed !== undefined) return Promise.reject(closedError())
-    const call = start().then(body)
+    const call = isStarted ? body() : start().then(body)
     inFlight.add(call)
     const done = (): void => void inFlight.delete(call)
     call.then(done, done)

@@ -1,12 +1,13 @@
 import { type CreateOutcome, type NewJob, QError } from '@q/core/storage'
 import { CompiledQuery } from 'kysely'
 import { refuseLongList } from './capabilities.ts'
+import { type CreateReply, encodePlainJobs } from './codec.ts'
 import type { Queryable } from './connection.ts'
 import { encodeCreateList, learnNames } from './create-list.ts'
 import { isPassing, sqlState, storageError } from './errors.ts'
 import { queueTopic } from './pokes.ts'
-import type { CreateReply } from './codec.ts'
 import type { Room } from './room.ts'
+import { createJobs } from './statements/jobs.ts'
 
 /** A transaction of the caller: a `pg` client that has begun one, a Kysely transaction, or whatever runs a query in one. */
 export type PostgresTransaction = Queryable | KyselyTransaction
@@ -35,13 +36,9 @@ export function createWithin(
           const [locks] = await run<{ before: string }>(
             "select current_setting('lock_timeout') as before, set_config('lock_timeout', '1000', true)",
           )
-          const [reply] = await run<CreateReply>(
-            `select plain, slow from ${connections.schema}.create_v1($1::json, $2::jsonb, true)`,
-            [
-              list.plain.length === 0 ? null : JSON.stringify(list.plain),
-              list.slow.length === 0 ? null : JSON.stringify(list.slow),
-            ],
-          )
+          const [plain, alike] = encodePlainJobs(list.plain)
+          const slow = list.slow.length === 0 ? null : JSON.stringify(list.slow)
+          const [reply] = await run<CreateReply>(createJobs.text(connections.schema), [plain, slow, true, alike])
           const outcomes = list.outcomes(reply!)
           const queues = new Set(
             jobs.filter((_, i) => outcomes[i]!.ok === 'created').map((job) => names.queue(job.queue)),

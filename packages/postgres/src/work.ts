@@ -1,6 +1,6 @@
 import { type Signals, type WorkRoom, claimToken } from '@q/core/storage'
 import { refuseLongList } from './capabilities.ts'
-import { encodeChanges } from './change-list.ts'
+import { encodeChanges, learnChanges } from './change-list.ts'
 import { type RawClaimed, decodeApplyOutcome, decodeClaimed } from './codec.ts'
 import { idToUuid, uuidToId } from './id.ts'
 import { type PacemakerOptions, createPacemaker } from './pacemaker.ts'
@@ -35,8 +35,14 @@ export function createWorkRoom({ connections, names, pokes, enter }: Room): Work
         refuseLongList('exchange', call.apply)
         const { session, claim, notes } = call
         const queues = claim?.queues ?? []
-        await names.learn(queues.map(({ name }) => name))
-        const changes = await encodeChanges(names, call.apply, session)
+        // Without a turn of the queue of promises: behind it the handlers of the jobs that have just come would run first.
+        const learning = learnChanges(
+          names,
+          call.apply,
+          queues.map(({ name }) => name),
+        )
+        if (learning !== undefined) await learning
+        const changes = encodeChanges(names, call.apply, session)
         const [row] = await connections.write(exchange, [
           storable(session),
           call.call,
@@ -71,7 +77,8 @@ export function createWorkRoom({ connections, names, pokes, enter }: Room): Work
 
     reconcile: (session, call, apply) =>
       enter(async () => {
-        const changes = await encodeChanges(names, apply)
+        await learnChanges(names, apply)
+        const changes = encodeChanges(names, apply)
         const [row] = await connections.write(reconcile, [storable(session), call, JSON.stringify(changes.rows)])
         const { reply } = row!
         await recall(reply.claimed)

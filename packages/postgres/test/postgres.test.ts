@@ -581,8 +581,8 @@ describe('with many jobs', () => {
     await run(20)
     const q = quoted(schema)
     await onServer(async (client) => {
-      await client.query(`insert into ${q}.job (id, created_at, queue, name, version, priority, flags, payload)
-        select md5(kind || g)::uuid, g, 1, 1, 1, 100, 0, '{}' from generate_series(1, 100000) g, unnest(array['', 'd']) kind`)
+      await client.query(`insert into ${q}.job (id, created_at, queue, name, version, priority, payload)
+        select md5(kind || g)::uuid, g, 1, 1, 1, 100, '{}' from generate_series(1, 100000) g, unnest(array['', 'd']) kind`)
       await client.query(`insert into ${q}.pending (id, seq, at, queue, name, priority, attempt, crashes, n, flags, phase)
         select md5(g::text)::uuid, g, g, 1, 1, 100, 0, 0, 1, 0, 2 from generate_series(1, 100000) g`)
       await client.query(`insert into ${q}.lease (id, call, seq, ready_at, at, session, queue, name, priority, attempt, crashes, n, flags, claim_state)

@@ -6,25 +6,33 @@ import { steady } from './steady.ts'
 
 /**
  * Creation. p_plain: jobs that take nothing shared; one statement stores them all. p_slow: jobs with parents, a unique
- * key or an occurrence, one after another, parents of the same list first. `i` is the place in the caller's list.
+ * key or an occurrence, one after another, parents of the same list first. `i` is the place in the caller's list. What
+ * most of the plain ones have in common is said once, in p_alike.
  */
 export const create = (q: string): string => /* sql */ `
-create function ${q}.create_v1(p_plain json, p_slow jsonb, p_within boolean, out plain int[], out slow jsonb) language plpgsql volatile ${steady} as $$
+create function ${q}.create_v1(p_plain json, p_slow jsonb, p_within boolean, p_alike json default null, out plain int[], out slow jsonb) language plpgsql volatile ${steady} as $$
 declare
-  v_now bigint := ${q}.now_ms(); v_place bigint := ${q}.next_place(); v_one jsonb;
+  v_now bigint := ${q}.now_ms(); v_place bigint := ${q}.next_place(); v_one jsonb; v_alike record; v_stubs boolean;
 begin
-  -- Of jobs that are there already nothing is stored. Those that another call stores at this very moment are there the next time.
+  -- Of jobs that are there already nothing is stored, and only when there are such are they looked for. Those that another
+  -- call stores at this very moment are there the next time.
+  select * into v_alike from json_to_record(p_alike) as x(q int, nm int, v int, pr int, ph smallint, fl int, "by" text);
+  v_stubs := exists (select from ${q}.stub);
   for v_try in 1 .. case when p_plain is null then 0 else 3 end loop
     begin
       with inp as materialized (
-        select x.*, x.ph = ${phase.scheduled} and coalesce(x.at::bigint, v_now + coalesce(x.dl, 0)::bigint) <= v_now as past
+        select x.i, x.id, k.*, x.pl, x.pv, x.tg, x.pm, x.ra, x.cl, x.ex, x.at, x.dl,
+          k.ph = ${phase.scheduled} and coalesce(x.at::bigint, v_now + coalesce(x.dl, 0)::bigint) <= v_now as past
         from json_to_recordset(p_plain) as x(i int, id uuid, q int, nm int, v int, pr int, ph smallint, fl int, pl text, pv text, "by" text, tg text[],
           pm jsonb, ra jsonb, cl int, ex float8, at float8, dl float8)
-        where not exists (select from ${q}.job j where j.id = x.id) and not exists (select from ${q}.stub s where s.id = x.id and s.until > v_now)
+        cross join lateral (select coalesce(x.q, v_alike.q) as q, coalesce(x.nm, v_alike.nm) as nm, coalesce(x.v, v_alike.v) as v, coalesce(x.pr, v_alike.pr) as pr,
+          coalesce(x.ph, v_alike.ph) as ph, coalesce(x.fl, v_alike.fl) as fl, case when x.q is null then v_alike."by" else x."by" end as "by") k
+        where (v_try = 1 or not exists (select from ${q}.job j where j.id = x.id))
+          and not (v_stubs and exists (select from ${q}.stub s where s.id = x.id and s.until > v_now))
         order by x.id
       ), j as (
-        insert into ${q}.job (id, created_at, expires_at, queue, name, version, priority, flags, crash_limit, payload, preview, by, tags, params, rare)
-        select id, v_now, v_now + ex::bigint, q, nm, v, pr, fl, cl, pl, pv, "by", tg, pm, ra from inp
+        insert into ${q}.job (id, created_at, expires_at, queue, name, version, priority, crash_limit, payload, preview, by, tags, params, rare)
+        select id, v_now, v_now + ex::bigint, q, nm, v, pr, cl, pl, pv, "by", tg, pm, ra from inp
       ), p as (
         insert into ${q}.pending (id, seq, at, due_at, expires_at, queue, name, priority, attempt, crashes, n, flags, phase)
         select id, v_place + i, v_now, case when ph = ${phase.scheduled} and not past then coalesce(at::bigint, v_now + coalesce(dl, 0)::bigint) end,
@@ -90,9 +98,9 @@ begin
     end loop;
   end if;
 
-  insert into ${q}.job (id, created_at, expires_at, queue, name, version, priority, flags, crash_limit, payload, preview, by, tags, params, rare)
-    select v_id, p_now, p_now + x.ex::bigint, x.q, x.nm, x.v, x.pr, x.fl, x.cl, x.pl, x.pv, x."by", x.tg, x.pm, x.ra
-    from jsonb_to_record(p) as x(q int, nm int, v int, pr int, fl int, pl text, pv text, "by" text, tg text[], pm jsonb, ra jsonb, cl int, ex float8)
+  insert into ${q}.job (id, created_at, expires_at, queue, name, version, priority, crash_limit, payload, preview, by, tags, params, rare)
+    select v_id, p_now, p_now + x.ex::bigint, x.q, x.nm, x.v, x.pr, x.cl, x.pl, x.pv, x."by", x.tg, x.pm, x.ra
+    from jsonb_to_record(p) as x(q int, nm int, v int, pr int, pl text, pv text, "by" text, tg text[], pm jsonb, ra jsonb, cl int, ex float8)
     on conflict (id) do nothing;
   if not found then
     if v_key is not null then delete from ${q}.uniq where key = v_key and id = v_id; end if;

@@ -289,7 +289,7 @@ end $$;
 create function ${q}.exchange_v1(p_session text, p_call bigint, p_plain json, p_slow jsonb, p_notes jsonb, p_max int, p_extra int, p_queues int[], p_caps int[],
   p_adopt text[], p_state text) returns json language plpgsql volatile ${steady} as $$
 declare
-  s ${q}.session; v_now bigint; v_state int; v_done int[]; v_slow jsonb := '[]'; v_noted jsonb; v_one jsonb; v_most int; v_ids uuid[]; v_tids tid[]; v_gone int; v_close boolean; v_claimed json := '[]';
+  s ${q}.session; v_now bigint; v_state int; v_done int[]; v_slow jsonb := '[]'; v_noted jsonb; v_one jsonb; v_most int; v_ids uuid[]; v_tids tid[]; v_gone int; v_said int; v_close boolean; v_claimed json := '[]';
   v_more boolean := false; v_next bigint; v_adoptable boolean := false; m ${q}.meta; v_left jsonb; v_skip jsonb; v_seen bigint; v_back bigint; v_oldest bigint;
 begin
   perform ${q}.lock_session_v1(p_session);
@@ -329,12 +329,12 @@ begin
         insert into ${q}.tally (at, queue, name, d, ok, runs)
         select v_now, queue, name, array[0, 0, 0, -count(*), 0, count(*), 0, 0], count(*), array_agg(${q}.histogram_index(r)) filter (where r is not null) from hit group by queue, name
       )
-      select (select array_agg(i) from hit), (select count(*) from gone) into v_done, v_gone;
+      select (select array_agg(i) from hit), (select count(*) from gone), (select count(*) from inp) into v_done, v_gone, v_said;
       if v_gone <> coalesce(cardinality(v_done), 0) then raise exception using errcode = 'QQ003'; end if;
     exception when sqlstate 'QQ003' then
       v_done := null;
     end;
-    if coalesce(cardinality(v_done), 0) < json_array_length(p_plain) then
+    if v_done is null or cardinality(v_done) < v_said then
       select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('i', i, 'id', id, 'ts', p_session, 'tc', c, 'rn', r, 'to',
         jsonb_strip_nulls(jsonb_build_object('name', coalesce(n, 'succeeded'), 'phase', ${phase.succeeded}, 'data', d))))) into v_left
       from json_to_recordset(p_plain) as x(i int, id uuid, c bigint, n text, d text, r real) where i <> all (coalesce(v_done, '{}'));

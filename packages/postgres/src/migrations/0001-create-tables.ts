@@ -29,7 +29,7 @@ create table ${q}.claim_state (num int generated always as identity primary key,
 
 create table ${q}.job (
   id uuid primary key, created_at bigint not null, expires_at bigint, queue int not null, name int not null, version int not null,
-  priority int not null, flags int not null, crash_limit int, payload text not null, preview text, by text, tags text[], params jsonb, rare jsonb);
+  priority int not null, crash_limit int, payload text not null, preview text, by text, tags text[], params jsonb, rare jsonb);
 create index job_tags on ${q}.job using gin (tags) where tags is not null;
 create index job_created on ${q}.job using brin (created_at);
 
