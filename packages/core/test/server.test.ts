@@ -261,6 +261,28 @@ describe('a server', () => {
     expect(starts).toBe(1)
   })
 
+  test('takes a new session as often as it must, whether or not anybody gives it hints', async () => {
+    const memory = memoryStorage()
+    let watches = 0
+    const wakeups = new Proxy(memory.wakeups, {
+      get: (target, key) =>
+        key === 'watch' && ++watches > 3 ? () => new Promise(() => undefined) : Reflect.get(target, key, target),
+    })
+    const storage = new Proxy(memory, {
+      get: (target, key) => (key === 'wakeups' ? wakeups : Reflect.get(target, key)),
+    })
+    const ran: number[] = []
+    const job = defineJob({ name: 'job', run: (n: number) => void ran.push(n) })
+    await using client = createClient({ storage: memory })
+    await using server = createServer({ storage, jobs: [job], lease: 600, heartbeat: 100 })
+    await server.start()
+    for (let round = 0; round < 3; round++) {
+      await memory.work.end(server.health().session!)
+      await client.enqueue(job, round)
+      await until(() => ran.includes(round))
+    }
+  })
+
   test('stops in phases: waits, aborts, hands back without charging the attempt', async () => {
     const started = gate()
     const job = defineJob({

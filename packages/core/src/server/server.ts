@@ -311,8 +311,12 @@ class JobServer implements Server {
 
   /** Other queues, or another session: the former hints stop once the new ones are there. */
   async #watchAgain(queues: QueueList, session: ServerSession): Promise<void> {
-    const former = this.#watch
-    this.#watch = await this.#watchQueues(queues, session)
+    const { id } = session
+    const watch = await this.#watchQueues(queues, session)
+    // Whoever waited too long for his hints has been overtaken by the next session, or by the end.
+    const isLate = session.id !== id || this.#phase === 'stopped'
+    const former = isLate ? watch : this.#watch
+    if (!isLate) this.#watch = watch
     await former?.close().catch(() => undefined)
   }
 
@@ -330,7 +334,8 @@ class JobServer implements Server {
       .open(this.#ends.signal)
       .then(() => {
         this.#worker?.wake()
-        return this.#watchAgain(queues, session)
+        // Nobody waits for hints: this session may be lost before they come.
+        void this.#watchAgain(queues, session)
       })
       .catch((error: unknown) =>
         this.#core.logger.debug('no new session: the server stops', { server: this.name, error: String(error) }),
