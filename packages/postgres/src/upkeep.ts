@@ -16,7 +16,9 @@ export function createUpkeepRoom({ connections, pokes, enter }: Room): UpkeepRoo
       enter(async () => {
         const [row] = await connections.write(recover, [limit])
         pokes.touch(row!.topics)
-        return { jobs: row!.jobs.map(uuidToId), sessions: row!.sessions, again: row!.again }
+        const { jobs, sessions, again, next_look: nextLook } = row!
+        const recovered = { jobs: jobs.map(uuidToId), sessions, again }
+        return nextLook === null ? recovered : { ...recovered, nextLook: Number(nextLook) }
       }),
     sweep: (limit) =>
       enter(async () => {

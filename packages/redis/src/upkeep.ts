@@ -29,10 +29,12 @@ export function createUpkeep(db: Database): UpkeepRoom {
     },
     async recover(limit) {
       const answer = await ask(recover, limit)
+      const nextLook = numberOf(answer.get('look'))
       return {
         jobs: textsOf(answer.get('jobs')),
         sessions: textsOf(answer.get('sessions')),
         again: answer.get('again') === true,
+        ...(nextLook === undefined ? {} : { nextLook }),
       }
     },
     async sweep(limit) {

@@ -72,7 +72,7 @@ begin
 end $$;
 
 /* Two looks: the first only makes a silent session suspect, so that a pause of everything looks like the death of nobody. */
-create function ${q}.recover_v1(p_limit int, out jobs uuid[], out sessions text[], out again boolean, out topics text) language plpgsql volatile as $$
+create function ${q}.recover_v1(p_limit int, out jobs uuid[], out sessions text[], out again boolean, out next_look bigint, out topics text) language plpgsql volatile as $$
 declare v_now bigint := ${q}.now_ms(); s ${q}.session; r ${q}.session; v_ids uuid[]; v_num int;
 begin
   jobs := '{}'; sessions := '{}'; again := false;
@@ -105,6 +105,8 @@ begin
     exit when cardinality(jobs) >= p_limit;
     jobs := jobs || ${q}.hand_back_v1(v_num, p_limit - cardinality(jobs), v_now, true);
   end loop;
+  if again then next_look := v_now;
+  else select min(coalesce(suspect_at, seen_at) + ttl / 2)::bigint into next_look from ${q}.session where state < 2; end if;
   topics := current_setting('q.topics', true);
 end $$;
 

@@ -7,10 +7,16 @@ export const promote: Statement<
 
 export const recover: Statement<
   [limit: number],
-  { jobs: readonly string[]; sessions: readonly string[]; again: boolean; topics: string | null }
+  {
+    jobs: readonly string[]
+    sessions: readonly string[]
+    again: boolean
+    next_look: string | null
+    topics: string | null
+  }
 > = {
   name: 'recover',
-  text: (q) => /* sql */ `select jobs::text[] as jobs, sessions, again, topics from ${q}.recover_v1($1)`,
+  text: (q) => /* sql */ `select jobs::text[] as jobs, sessions, again, next_look, topics from ${q}.recover_v1($1)`,
 }
 
 export const sweep: Statement<[limit: number], { removed: number; again: boolean; topics: string | null }> = {

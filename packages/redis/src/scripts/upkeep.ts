@@ -100,14 +100,19 @@ export const recover: Limited = script(
     /* lua */ `
     local silent = call('ZRANGEBYSCORE', K.sessions, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1000)
     local lost, recovered, left, again = {}, {}, A.limit, false
+    local soonest = call('ZRANGEBYSCORE', K.sessions, '(' .. nowText, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+    local look = soonest and tonumber(soonest) or math.huge
     for i = 1, #silent, 2 do
       local fp = silent[i]
       local facts = call('HMGET', K.session .. fp, 'id', 'ttl', 'suspect')
       local ttl = tonumber(facts[2] or '0')
       local seen, suspect = tonumber(silent[i + 1]) - ttl / 2, tonumber(facts[3] or '-1')
       if not facts[1] then call('ZREM', K.sessions, fp)
-      elseif suspect < seen then call('HSET', K.session .. fp, 'suspect', now)
-      elseif now - suspect >= ttl / 2 then
+      elseif suspect < seen then
+        call('HSET', K.session .. fp, 'suspect', now)
+        look = math.min(look, now + ttl / 2)
+      elseif now - suspect < ttl / 2 then look = math.min(look, suspect + ttl / 2)
+      else
         if left <= 0 then again = true
         else
           local ids = handBackSome(fp, left, 'lost')
@@ -128,7 +133,8 @@ export const recover: Limited = script(
     settle()
     pushReady()
     flush()
-    return mpack({ jobs = recovered, sessions = lost, again = again })
+    if again then look = now end
+    return mpack({ jobs = recovered, sessions = lost, again = again, look = look < math.huge and look or nil })
     `,
   ],
   { runsWhenFull: true },

@@ -74,6 +74,16 @@ export const sessions: Chapter = chapter('Sessions and crashes', {
     assert.ok(lost, 'while a silent one is')
     assert.equal(recovered.length, 1)
     await alive.done(succeed(held))
+
+    // Whoever looks again when he is told to finds each lost session in two looks, and hardly ever looks for nothing.
+    const doomed = await t.worker({ ttl })
+    for (let looks = 1; ; looks++) {
+      const { sessions, nextLook } = await t.storage.upkeep.recover(100)
+      if (sessions.includes(doomed.session)) break
+      assert.ok(nextLook !== undefined, 'while a session is open there is a time to look')
+      assert.ok(looks < 8, 'that time is neither too early nor forgotten')
+      await t.elapse(Math.max(1, nextLook - (await t.now())))
+    }
   },
 
   '63 crashes grow, and at the limit the job fails, with its edges decided': async (t) => {
