@@ -100,8 +100,8 @@ export const exchange: Script<{
     for k = 1, #outcomes do
       local t, outcome = list[k], outcomes[k]
       if t and (outcome == 0 or (type(outcome) == 'table' and outcome[1] == 'a')) then
-        if type(t) == 'string' then done[#done + 1] = sub(t, 1, 31)
-        elseif t[2] then done[#done + 1] = t[1] .. spack('>I5', t[3]) end
+        if type(t) == 'string' then done[#done + 1] = sub(t, 1, 31) .. CALLER
+        elseif t[2] then done[#done + 1] = t[1] .. spack('>I5', t[3]) .. t[2] end
       end
     end
     noteNewNames()

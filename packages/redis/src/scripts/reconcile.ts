@@ -38,7 +38,7 @@ export const reconcile: Script<{ session: string; fp: string; call: number; step
     local facts = call('HMGET', K.session .. CALLER, 'doneCall', 'done')
     local ended = {}
     if facts[1] and tonumber(facts[1]) == CALL then
-      for p = 1, #facts[2], 31 do ended[sub(facts[2], p, p + 30)] = true end
+      for p = 1, #facts[2], 39 do ended[sub(facts[2], p, p + 38)] = true end
     end
     local ids = {}
     for i = 1, #A.steps do ids[i] = A.steps[i].id end
@@ -53,7 +53,7 @@ export const reconcile: Script<{ session: string; fp: string; call: number; step
         outcome = 6
         for _, command in ipairs(X(j).commands or {}) do if command == s.command then outcome = 1 end end
       elseif j.phase == ACTIVE and j.fp == s.fp and j.call == s.call then outcome = 6
-      elseif ended[s.id .. spack('>I5', s.call)] then outcome = 1
+      elseif ended[s.id .. spack('>I5', s.call) .. s.fp] then outcome = 1
       elseif j.claimed and j.fp == s.fp and j.call == s.call and j.cfp == CALLER and j.ccall == CALL then outcome = 1 end
       outcomes[i] = outcome
     end

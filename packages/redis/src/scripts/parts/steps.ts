@@ -42,7 +42,7 @@ local function apply(j, blob, t, o, author)
     x = X(j)
     if x.wish and byte(blob, 1) < SUCCEEDED then
       blob, author = x.wish.blob, x.wish.by
-      o = { via = o.via, keep = x.wish.keep, params = o.params, attempt = o.attempt, signed = true }
+      o = { via = o.via, keep = x.wish.keep, params = o.params, attempt = o.attempt, command = o.command, signed = true }
     end
   end
   local wasRetried, wasActive, wasFinal = false, j.phase == ACTIVE, j.phase >= SUCCEEDED
