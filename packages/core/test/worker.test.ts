@@ -16,6 +16,28 @@ function meeting(storage: JobStorage, meet: (call: Exchange, real: Exchanging) =
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('a worker', () => {
+  test('lets the rest of the process have its turns while neither storage nor handlers wait for anything', async () => {
+    const storage = memoryStorage()
+    let ran = 0
+    const job = defineJob({ name: 'job', run: () => void ran++ })
+    await using client = createClient({ storage })
+    for (let n = 0; n < 4; n++) {
+      await client.enqueueMany(
+        job,
+        Array.from({ length: 10_000 }, () => undefined as never),
+      )
+    }
+    await using server = createServer({ storage, jobs: [job], concurrency: 100 })
+    await server.start()
+    let [most, before] = [0, 0]
+    while (ran < 40_000) {
+      await turn()
+      most = Math.max(most, ran - before)
+      before = ran
+    }
+    expect(most).toBeLessThan(10_000)
+  })
+
   test('asks for whole numbers of jobs, also where a call takes an odd number of items', async () => {
     const quick = defineJob({ name: 'quick', run: () => undefined })
     const asked: number[] = []

@@ -43,6 +43,7 @@ export interface WorkerEvents {
   onLost(): void
 }
 
+const mostCallsInTurn = 8
 const processing: StateInput = { name: 'processing', phase: 'active' }
 /** Progress and log lines of running jobs wait this long for company. */
 const noteEveryMs = 100
@@ -82,6 +83,8 @@ export class Worker {
   #mayFind = true
   #wantsSignals = false
   #wakes = 0
+  /** Calls made without a turn of the event loop between them. */
+  #callsInTurn = 0
   /** Claims in a row that found nothing although there was more: looked for again less and less eagerly. */
   #barren = 0
   /** When to say again which parked jobs this server could run. */
@@ -227,11 +230,18 @@ export class Worker {
     this.#exchanging = this.#exchange().then(() => {
       this.#exchanging = null
       // With jobs at hand the next call goes out before they run: the storage works while the handlers do.
-      if (this.#backlog.length > 0 && this.#mayFind && this.#ahead() > 0 && this.#mayCall()) this.#call()
+      if (this.#backlog.length > 0 && this.#mayFind && this.#ahead() > 0 && this.#mayCall()) this.#callAgain()
       this.#fillSlots()
       this.#pump()
       this.#settle()
     })
+  }
+
+  /** At once, but not for ever: where neither storage nor handlers wait for anything, the rest of the process has its turn too. */
+  #callAgain(): void {
+    if (this.#callsInTurn++ === 0) this.#core.clock.soon(() => (this.#callsInTurn = 0))
+    if (this.#callsInTurn > mostCallsInTurn) this.#go()
+    else this.#call()
   }
 
   #hasReason(): boolean {

@@ -30,11 +30,11 @@ test('jobs that wait for each other are named with their path, those that wait f
     job('d', 'a'),
     job('e', 'e'),
   ])
-  expect([...circles.keys()].toSorted()).toEqual([0, 1, 2, 4])
+  expect(new Set(circles.keys())).toEqual(new Set([0, 1, 2, 4]))
   expect(circles.get(1)!.reason).toBe('these jobs wait for each other: a → c → b → a')
   expect(circles.get(1)!.ids.toSorted()).toEqual(['a', 'b', 'c'])
   expect(circles.get(4)!.ids).toEqual(['e'])
-  expect(places.toSorted()).toEqual([0, 1, 2, 3, 4])
+  expect(new Set(places)).toEqual(new Set([0, 1, 2, 3, 4]))
 })
 
 test('a chain as long as a list may be is no reason to run out of stack', () => {
