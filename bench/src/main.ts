@@ -124,7 +124,7 @@ async function publish(): Promise<void> {
     ...row,
     figures: Object.fromEntries(Object.entries(values).map(([name, list]) => [name, spreadOf(list)])),
   }))
-  const report: Report = { machine: machine(), versions: await versions(), rounds, rows }
+  const report: Report = { machine: machine(), versions: await versions(), rounds, command: command(), rows }
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`)
   const markdown = toMarkdown(report)
   process.stdout.write(`\n${markdown}\n`)
@@ -139,6 +139,11 @@ async function writeReadme(markdown: string): Promise<void> {
     path,
     `${text.slice(0, text.indexOf(begin) + begin.length)}\n\n${markdown}\n\n${text.slice(text.indexOf(end))}`,
   )
+}
+
+function command(): string {
+  const args = process.argv.slice(2).map((arg) => (/^[\w-]+$/.test(arg) ? arg : `"${arg}"`))
+  return ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
 }
 
 function machine(): string {

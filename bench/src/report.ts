@@ -14,17 +14,19 @@ export interface Report {
   readonly machine: string
   readonly versions: string
   readonly rounds: number
+  /** What measures the same again. */
+  readonly command: string
   readonly rows: readonly Row[]
 }
 
 /** One table per scenario: ours first, then everybody else with the ratio to ours. */
-export function toMarkdown({ machine, versions, rounds, rows }: Report): string {
+export function toMarkdown({ machine, versions, rounds, command, rows }: Report): string {
   const parts = scenarios.flatMap((scenario) => {
     const own = rows.filter((row) => row.scenario === scenario.name)
     return own.length === 0 ? [] : [`### ${capital(scenario.name)}\n\n${table(scenario.name, own)}`]
   })
   return [
-    `${machine}; ${versions}. Median of ${rounds} rounds (least…most). "q is" says how many times as much q does, or for times and costs how many times as little.`,
+    `${machine}; ${versions}. Median of ${rounds} rounds (least…most). "q is" says how many times as much q does, or for times and costs how many times as little. Again: \`${command}\`.`,
     ...parts,
   ].join('\n\n')
 }
