@@ -141,8 +141,12 @@ async function writeReadme(markdown: string): Promise<void> {
   )
 }
 
+/** What was measured, not where it was written. */
 function command(): string {
-  const args = process.argv.slice(2).map((arg) => (/^[\w-]+$/.test(arg) ? arg : `"${arg}"`))
+  const { rounds: times, scale: share, storage = [], library = [], scenario = [] } = options
+  const args = Object.entries({ rounds: times, scale: share, storage, library, scenario }).flatMap(([name, given]) =>
+    [given ?? []].flat().map((value) => `--${name} "${value}"`),
+  )
   return ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
 }
 
