@@ -103,6 +103,17 @@ test('fifty viewers cost the storage what one costs', async () => {
   expect(await cost(50)).toBeLessThanOrEqual(one + 5)
 })
 
+test('five hundred viewers hear of a change almost at once', async () => {
+  const asker = open(20)
+  const all = await Promise.all(Array.from({ length: 500 }, () => follow(asker, '/queues')))
+  await waitFor(() => all.every(({ text }) => patches(text()).length > 0))
+  const before = all.map(({ text }) => patches(text()).length)
+  const startedAt = performance.now()
+  await client.enqueue(job, { n: 1 })
+  await waitFor(() => all.every(({ text }, index) => patches(text()).length > before[index]!))
+  expect(performance.now() - startedAt).toBeLessThan(process.env['CI'] === undefined ? 250 : 1000)
+})
+
 test('only what has changed is sent', async () => {
   const asker = open(10)
   await client.enqueue(job, { n: 0 })
