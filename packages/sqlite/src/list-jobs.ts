@@ -20,10 +20,8 @@ import {
 } from './statements/views.ts'
 import { type Seen, factsOf, look, open, summaryOf } from './views.ts'
 
-/** A page looks at no more jobs than this; then it says how far it came. */
+/** A page looks at no more jobs than this; then it says how far it came. So does a count: it holds up the process that asks. */
 const mostScanned = 10_000
-/** A count is exact up to here; beyond, it says that it is not. It holds up the process that asks. */
-const mostCounted = 25_000
 /** So much of an index SQLite looks at in one statement. */
 const stretch = 2000
 /** What hangs together anyway is read as a whole up to here. */
@@ -68,7 +66,7 @@ export function countJobs(db: Connection, query: JobQuery, max: number): { value
   let value = 0
   let scanned = 0
   for (const { seen, cost } of candidates(db, query, 'newest')) {
-    if (scanned >= mostCounted) return { value, exact: false }
+    if (scanned >= mostScanned) return { value, exact: false }
     scanned += cost
     if (seen === undefined || !matchesQuery(factsOf(seen), query)) continue
     if (value === max) return { value, exact: false }
