@@ -23,7 +23,7 @@ import { type Seen, factsOf, look, open, summaryOf } from './views.ts'
 /** A page looks at no more jobs than this; then it says how far it came. */
 const mostScanned = 10_000
 /** A count looks at so many times what it may come to: whoever wants to know more exactly waits longer, and his process with him. */
-const scannedPerCounted = 5
+const [leastScanned, scannedPerCounted] = [5_000, 5]
 /** So much of an index SQLite looks at in one statement. */
 const stretch = 2000
 /** What hangs together anyway is read as a whole up to here. */
@@ -68,7 +68,7 @@ export function countJobs(db: Connection, query: JobQuery, max: number): { value
   let value = 0
   let scanned = 0
   for (const { seen, cost } of candidates(db, query, 'newest')) {
-    if (scanned >= max * scannedPerCounted) return { value, exact: false }
+    if (scanned >= Math.max(leastScanned, max * scannedPerCounted)) return { value, exact: false }
     scanned += cost
     if (seen === undefined || !matchesQuery(factsOf(seen), query)) continue
     if (value === max) return { value, exact: false }
