@@ -52,14 +52,14 @@ export const serverGoals: Goals = {
 
 /** In a file there is no line and no server: answers are swallowed above the storage, and processes die in commits. */
 export const fileQuota: Quota = {
-  'kill worker': 24,
-  'kill producer': 16,
+  'kill worker': 34,
+  'kill producer': 24,
   zombie: 12,
   block: 2,
-  'swallow create': 40,
-  'swallow exchange': 50,
-  'swallow heartbeat': 8,
-  'swallow tick': 8,
+  'swallow create': 44,
+  'swallow exchange': 56,
+  'swallow heartbeat': 9,
+  'swallow tick': 9,
 }
 
-export const fileGoals: Goals = { kills: 30, swallowedReplies: 100, killsInACommit: 5, zombies: 10, blocks: 1 }
+export const fileGoals: Goals = { kills: 30, swallowedReplies: 100, killsInACommit: 3, zombies: 10, blocks: 1 }
