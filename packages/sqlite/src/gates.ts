@@ -1,7 +1,7 @@
 import type { Gate, JobId, Ms } from '@q/core/storage'
 import { putReady } from './put-ready.ts'
 import type { Queue } from './queue-book.ts'
-import { nextTokenAt, takeToken, tokensLeft } from './rate.ts'
+import { nextTokenAt, takeToken, tokensLeft } from '@q/core/storage'
 import { statement } from './statement.ts'
 import { dropReady } from './statements/job.ts'
 import type { Store } from './store.ts'

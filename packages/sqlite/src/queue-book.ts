@@ -1,7 +1,7 @@
 import type { Ms, Phase, QueueConfig } from '@q/core/storage'
 import { phases } from '@q/core/storage'
 import type { Connection } from './connection.ts'
-import { nextTokenAt, tokensLeft } from './rate.ts'
+import { nextTokenAt, tokensLeft } from '@q/core/storage'
 import { statement } from './statement.ts'
 
 interface QueueRow extends Record<Phase, number> {

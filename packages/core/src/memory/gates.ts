@@ -3,7 +3,7 @@ import type { Rules } from './rules.ts'
 import { DueHeap } from './due-heap.ts'
 import { type StoredJob, comparePlaces, rareOf } from './job.ts'
 import { type QueueLine, type QueueState, newQueueLine } from './queue.ts'
-import { nextTokenAt, takeToken, tokensLeft } from './rate.ts'
+import { nextTokenAt, takeToken, tokensLeft } from '../storage/rate.ts'
 
 export interface GateState {
   readonly key: string

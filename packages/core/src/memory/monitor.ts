@@ -8,7 +8,7 @@ import { roomAt } from './gates.ts'
 import { type StoredJob, comparePlaces, phaseOf } from './job.ts'
 import { countJobs, listJobs } from './list-jobs.ts'
 import type { QueueState } from './queue.ts'
-import { nextTokenAt } from './rate.ts'
+import { nextTokenAt } from '../storage/rate.ts'
 import { type Store, begin } from './store.ts'
 import { historyOf, parentsOf, viewOf } from './views.ts'
 

@@ -3,7 +3,7 @@ import type { QueueConfig } from '../storage/queues.ts'
 import { DueHeap } from './due-heap.ts'
 import { type PlaceInQueue, type StoredJob, comparePlaces, phaseOf } from './job.ts'
 import { OrderedList } from './ordered-list.ts'
-import { tokensLeft } from './rate.ts'
+import { tokensLeft } from '../storage/rate.ts'
 import type { TallyRow } from './tally.ts'
 
 export type QueueLine = OrderedList<PlaceInQueue, StoredJob>

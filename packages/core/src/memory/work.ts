@@ -9,7 +9,7 @@ import { copyPayload } from './copy.ts'
 import { handBack } from './hand-back.ts'
 import { rareOf } from './job.ts'
 import { isPaused } from './queue.ts'
-import { nextTokenAt } from './rate.ts'
+import { nextTokenAt } from '../storage/rate.ts'
 import { type SessionState, hasReceipt, newReceipts } from './sessions.ts'
 import { type Store, begin, stubOf } from './store.ts'
 

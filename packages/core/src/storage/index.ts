@@ -52,6 +52,7 @@ export {
   parseToken,
 } from './work.ts'
 export { type JobCircle, type ParentOrder, orderByParents } from './order-by-parents.ts'
+export { nextTokenAt, takeToken, tokensLeft } from './rate.ts'
 export { type Recovered, type UpkeepRoom } from './upkeep.ts'
 export {
   type Paused,

@@ -1,4 +1,4 @@
-import type { Ms, Rate } from '@q/core/storage'
+import type { Ms, Rate } from './job.ts'
 
 /*
  * A token bucket kept as one number: the instant at which it will be full again. Every token taken moves that on by
@@ -8,6 +8,7 @@ import type { Ms, Rate } from '@q/core/storage'
 /** Keeps a token from being lost to rounding when `per / max` is no whole number. */
 const tolerance = 1e-6
 
+/** How many tokens a bucket holds. */
 export function tokensLeft(rate: Rate, fullAt: Ms, now: Ms): number {
   const missing = Math.max(0, fullAt - now)
   return Math.max(0, Math.floor((rate.per - missing) / interval(rate) + tolerance))
