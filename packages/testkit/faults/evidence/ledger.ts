@@ -1,4 +1,4 @@
-import { openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { machineMs } from './entry.ts'
 import type { Entry, Witnessed } from './entry.ts'
 
@@ -14,6 +14,10 @@ export class Ledger {
 
   write(entry: Unstamped<Entry>): void {
     writeSync(this.#file, `${JSON.stringify({ ...entry, at: machineMs() })}\n`)
+  }
+
+  close(): void {
+    closeSync(this.#file)
   }
 }
 

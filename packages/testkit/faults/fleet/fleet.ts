@@ -125,6 +125,7 @@ export class Fleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     process.off('exit', this.#killAll)
     await Promise.all(this.members.map((member) => member.kill()))
+    this.ownLedger.close()
     await rm(this.#folder, { recursive: true, force: true })
   }
 

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { killWorker } from '../single/kill-worker.ts'
 import type { Figures } from '../storm/figures.ts'
-import { fileQuota, serverQuota } from '../storm/quota.ts'
+import { longFileQuota, longServerQuota } from '../storm/quota.ts'
 import { storm } from '../storm/storm.ts'
 import { keepRun } from './figures-file.ts'
 import type { LongRun } from './figures-file.ts'
@@ -30,9 +30,13 @@ if (!(minutes > 0) || unknown !== undefined) {
   )
   process.exit(1)
 }
+/** More processes than a test has, so that more faults can be under way at once. */
+const fleet = { workers: 5, producers: 4, atOnce: 10, gapMs: 90 }
 const firstSeed = Number(values.seed ?? Math.floor(Math.random() * 1e6))
 for (const name of chosen) {
-  const well = values.soak ? await soak(stages[name]!, minutes) : await crash(name)
+  const well = values.soak
+    ? await soak(stages[name]!, minutes, `npm run crash -- --soak --minutes ${minutes} --storage ${name}`)
+    : await crash(name)
   if (!well) process.exitCode = 1
 }
 
@@ -44,10 +48,14 @@ async function crash(name: string): Promise<boolean> {
     const seed = firstSeed + round
     const stage = await open()
     const { label } = stage
-    const quota = stage.restart === undefined ? fileQuota : serverQuota
-    const { figures, violations, recoveredMs } = await storm({ stage, seed, quota, atMostMs: 300_000 }).finally(() =>
-      stage[Symbol.asyncDispose](),
-    )
+    const quota = stage.restart === undefined ? longFileQuota : longServerQuota
+    const { figures, violations, recoveredMs } = await storm({
+      stage,
+      seed,
+      quota,
+      ...fleet,
+      atMostMs: 300_000,
+    }).finally(() => stage[Symbol.asyncDispose]())
     process.stdout.write(`${label}, round ${round + 1}, seed ${seed}: ${JSON.stringify(figures)}\n`)
     for (const violation of violations) process.stdout.write(`  ${JSON.stringify(violation)}\n`)
     total = {

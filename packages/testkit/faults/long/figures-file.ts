@@ -14,30 +14,59 @@ export interface LongRun extends Figures {
   readonly killedWorkerMs: number
 }
 
+/** What the long command found out about the memory of a fleet in peace. */
+export interface SoakRun {
+  readonly storage: string
+  readonly command: string
+  readonly minutes: number
+  readonly jobs: number
+  /** Bytes resident, the median of the second quarter of the time and of the last. */
+  readonly processes: readonly { readonly role: string; readonly early: number; readonly late: number }[]
+}
+
+/** Everything the long command has found out, by storage. */
+export interface Kept {
+  readonly crash: Readonly<Record<string, LongRun>>
+  readonly soak: Readonly<Record<string, SoakRun>>
+}
+
 const file = new URL('../../../../docs/crash-figures.json', import.meta.url)
 export const page: URL = new URL('../../../../docs/guarantees.md', import.meta.url)
 
 const [begin, end] = ['<!-- figures: written by npm run crash -->', '<!-- end of figures -->']
 
-export function readRuns(): Record<string, LongRun> {
-  return JSON.parse(readFileSync(file, 'utf8')) as Record<string, LongRun>
+export function readKept(): Kept {
+  return JSON.parse(readFileSync(file, 'utf8')) as Kept
 }
 
 /** Keeps the figures, and writes them into the page about guarantees. */
 export function keepRun(run: LongRun): void {
-  writeFileSync(file, `${JSON.stringify({ ...readRuns(), [run.storage]: run }, null, 2)}\n`)
-  writeFileSync(page, withFigures(readFileSync(page, 'utf8'), readRuns()))
+  const kept = readKept()
+  keep({ ...kept, crash: { ...kept.crash, [run.storage]: run } })
 }
 
-/** The page with the table of these figures between its marks. */
-export function withFigures(text: string, runs: Readonly<Record<string, LongRun>>): string {
+export function keepSoak(run: SoakRun): void {
+  const kept = readKept()
+  keep({ ...kept, soak: { ...kept.soak, [run.storage]: run } })
+}
+
+function keep(kept: Kept): void {
+  writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`)
+  writeFileSync(page, withFigures(readFileSync(page, 'utf8'), kept))
+}
+
+/** The page with the tables of these figures between its marks. */
+export function withFigures(text: string, { crash, soak }: Kept): string {
   const [before, rest = ''] = text.split(begin)
   const [, after] = rest.split(end)
   if (after === undefined) throw new Error(`The page about guarantees has lost its marks "${begin}" and "${end}".`)
-  return `${before}${begin}\n\n${table(Object.values(runs))}\n\n${end}${after}`
+  const tables = [table(rows, Object.values(crash)), table(soakRows, Object.values(soak))]
+  return `${before}${begin}\n\n${tables.join('\n\n')}\n\n${end}${after}`
 }
 
-const rows: readonly [string, (run: LongRun) => string][] = [
+type Rows<Run> = readonly (readonly [title: string, cell: (run: Run) => string])[]
+
+const rows: Rows<LongRun> = [
   ['minutes', ({ seconds }) => number(seconds / 60)],
   ['processes killed', ({ kills }) => number(kills)],
   ['… in the middle of a call', ({ killsInACommit }) => number(killsInACommit)],
@@ -58,7 +87,23 @@ const rows: readonly [string, (run: LongRun) => string][] = [
   ['repeat it with', ({ command }) => `\`${command}\``],
 ]
 
-function table(runs: readonly LongRun[]): string {
+const soakRows: Rows<SoakRun> = [
+  ['minutes in peace', ({ minutes }) => number(minutes)],
+  ['jobs run', ({ jobs }) => number(jobs)],
+  ['memory of the workers, second quarter → last', (run) => memoryOf(run, 'worker')],
+  ['memory of the producer', (run) => memoryOf(run, 'producer')],
+  ['repeat it with', ({ command }) => `\`${command}\``],
+]
+
+function memoryOf({ processes }: SoakRun, role: string): string {
+  const megabytes = (bytes: number): string => number(bytes / 1024 / 1024)
+  return processes
+    .filter((process) => process.role === role)
+    .map(({ early, late }) => `${megabytes(early)} → ${megabytes(late)} MB`)
+    .join(', ')
+}
+
+function table<Run extends { readonly storage: string }>(rows: Rows<Run>, runs: readonly Run[]): string {
   if (runs.length === 0) return 'No long run has been made yet.'
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [

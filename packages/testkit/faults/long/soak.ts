@@ -3,6 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Fleet } from '../fleet/fleet.ts'
 import type { Member } from '../fleet/member.ts'
 import type { Stage } from '../stages/stage.ts'
+import { keepSoak } from './figures-file.ts'
+import type { SoakRun } from './figures-file.ts'
 
 const sampleEveryMs = 5_000
 const pageBytes = 4096
@@ -10,18 +12,21 @@ const pageBytes = 4096
 const allowedGrowth = { share: 0.1, bytes: 12 * 1024 * 1024 }
 
 /** A fleet at work without any fault: what its processes hold in memory stays what it is. */
-export async function soak(open: () => Promise<Stage>, minutes: number): Promise<boolean> {
+export async function soak(open: () => Promise<Stage>, minutes: number, command: string): Promise<boolean> {
   const stage = await open()
   const fleet = await Fleet.open({ stage, leaseMs: 30_000 })
   try {
-    return await watchMemory(fleet, stage.label, minutes)
+    const run = { storage: stage.label, command, minutes, ...(await watchMemory(fleet, minutes)) }
+    keepSoak(run)
+    process.stdout.write(`${JSON.stringify(run)}\n`)
+    return run.processes.every(isFlat)
   } finally {
     await fleet[Symbol.asyncDispose]()
     await stage[Symbol.asyncDispose]()
   }
 }
 
-async function watchMemory(fleet: Fleet, label: string, minutes: number): Promise<boolean> {
+async function watchMemory(fleet: Fleet, minutes: number): Promise<Pick<SoakRun, 'jobs' | 'processes'>> {
   const members = await Promise.all([
     fleet.start('worker', { isQuiet: true }),
     fleet.start('worker', { isQuiet: true }),
@@ -33,16 +38,21 @@ async function watchMemory(fleet: Fleet, label: string, minutes: number): Promis
     for (const [member, list] of samples) list.push(residentBytes(member.pid))
   }
   await fleet.stop()
-  let isFlat = true
-  for (const [member, list] of samples) {
-    const [early, late] = [medianOf(quarter(list, 1)), medianOf(quarter(list, 3))]
-    const isWithin = late - early <= Math.max(early * allowedGrowth.share, allowedGrowth.bytes)
-    isFlat &&= isWithin
-    process.stdout.write(
-      `${label}, ${member.name}: ${megabytes(early)} → ${megabytes(late)} MB in ${minutes} minutes${isWithin ? '' : ': it grows'}\n`,
-    )
+  const storage = await fleet.stage.open()
+  const { byPhase } = await storage.monitor.counts()
+  await storage.close()
+  return {
+    jobs: byPhase.succeeded + byPhase.failed + byPhase.deleted,
+    processes: [...samples].map(([{ plan }, list]) => ({
+      role: plan.role,
+      early: medianOf(quarter(list, 1)),
+      late: medianOf(quarter(list, 3)),
+    })),
   }
-  return isFlat
+}
+
+export function isFlat({ early, late }: SoakRun['processes'][number]): boolean {
+  return late - early <= Math.max(early * allowedGrowth.share, allowedGrowth.bytes)
 }
 
 function residentBytes(pid: number): number {
@@ -56,8 +66,4 @@ function quarter(list: readonly number[], index: number): readonly number[] {
 
 function medianOf(list: readonly number[]): number {
   return list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0
-}
-
-function megabytes(bytes: number): number {
-  return Math.round(bytes / 1024 / 1024)
 }

@@ -63,3 +63,28 @@ export const fileQuota: Quota = {
 }
 
 export const fileGoals: Goals = { kills: 30, swallowedReplies: 100, killsInACommit: 3, zombies: 10, blocks: 1 }
+
+/** What a round of the long command does: the proportions its goals ask for, five lost answers for every process killed. */
+export const longServerQuota: Quota = {
+  ...serverQuota,
+  'kill worker': 40,
+  'kill producer': 20,
+  zombie: 16,
+  'swallow create': 60,
+  'swallow exchange': 90,
+  'swallow heartbeat': 15,
+  'swallow tick': 15,
+  'lose reply': 130,
+  cut: 30,
+}
+
+export const longFileQuota: Quota = {
+  ...fileQuota,
+  'kill worker': 40,
+  'kill producer': 20,
+  zombie: 16,
+  'swallow create': 130,
+  'swallow exchange': 150,
+  'swallow heartbeat': 15,
+  'swallow tick': 15,
+}

@@ -29,6 +29,8 @@ export interface StormOptions {
   readonly workers?: number | undefined
   readonly producers?: number | undefined
   readonly gapMs?: number | undefined
+  /** Faults that are under way at once, at most. */
+  readonly atOnce?: number | undefined
 }
 
 export interface StormResult {
@@ -38,8 +40,6 @@ export interface StormResult {
   readonly recoveredMs: number
 }
 
-/** Faults that are under way at once, at most. */
-const mostAtOnce = 6
 const recoverMs = 30_000
 const drainMs = 60_000
 
@@ -109,7 +109,7 @@ export function swallowedReplies({ swallowed, lostReplies }: Figures): number {
   return Object.values(swallowed).reduce((sum, n) => sum + n, lostReplies)
 }
 
-async function rage(scene: Scene, { quota, atLeastMs = 0, atMostMs }: StormOptions): Promise<void> {
+async function rage(scene: Scene, { quota, atLeastMs = 0, atMostMs, atOnce = 6 }: StormOptions): Promise<void> {
   const left = new Map(Object.entries(quota) as [FaultName, number][])
   const underWay = new Map<Promise<void>, FaultName>()
   const startedAt = machineMs()
@@ -130,7 +130,7 @@ async function rage(scene: Scene, { quota, atLeastMs = 0, atMostMs }: StormOptio
       const pending = [...underWay.values()].filter((other) => other === name).length
       return (left.get(name)! > pending || elapsedMs < atLeastMs) && !(name === 'restart' && pending > 0)
     })
-    if (underWay.size < mostAtOnce && wanted.length > 0) {
+    if (underWay.size < atOnce && wanted.length > 0) {
       const name = weighted(scene.random, wanted, left)
       const work = strike(name).finally(() => underWay.delete(work))
       underWay.set(work, name)

@@ -8,9 +8,13 @@ interface Pair {
   readonly server: Socket
   /** The client has sent something that was not answered yet. */
   asked: boolean
+  broken: boolean
 }
 
 type Direction = 'requests' | 'replies'
+
+/** Connections that were ended have this long to go by themselves when the line is taken down. */
+const lingerMs = 500
 
 /**
  * A line to a TCP server that fails on command, in this process: late, slow, cut at a byte, black, or with exactly one
@@ -28,6 +32,8 @@ export class TcpProxy implements AsyncDisposable {
   struck = 0
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
+  /** All that are not closed yet, also of pairs that were broken. */
+  readonly #sockets = new Set<Socket>()
   #delayMs = 0
   #bytesPerSecond = Infinity
   #black = false
@@ -91,7 +97,8 @@ export class TcpProxy implements AsyncDisposable {
   abandon(): void {
     for (const { pair } of this.#held ?? []) {
       this.#pairs.delete(pair)
-      pair.client.resetAndDestroy()
+      pair.broken = true
+      reset(pair.client)
     }
   }
 
@@ -123,15 +130,22 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
     this.cut()
-    if (!this.#server.listening) return
-    this.#server.close()
-    await once(this.#server, 'close')
+    const ends = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+    await Promise.race([Promise.all(ends), pause(lingerMs, undefined, { ref: false })])
+    // A server that is down or busy does not answer an end.
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
   }
 
   #join(client: Socket, server: Socket): void {
-    const pair: Pair = { client, server, asked: false }
+    const pair: Pair = { client, server, asked: false, broken: false }
     this.#pairs.add(pair)
+    for (const socket of [client, server]) {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+    }
     client.setNoDelay(true)
     this.#carry(pair, client, server, 'requests')
     this.#carry(pair, server, client, 'replies')
@@ -203,8 +217,19 @@ export class TcpProxy implements AsyncDisposable {
 
   #break(pair: Pair): void {
     this.#pairs.delete(pair)
-    if (!pair.client.destroyed) pair.client.resetAndDestroy()
+    if (pair.broken) return
+    pair.broken = true
+    reset(pair.client)
     // The server may still be reading what was sent before: it gets an end, not a reset.
     if (!pair.server.destroyed) pair.server.end()
   }
+}
+
+/**
+ * A reset that is asked for while an end is on its way is refused: then the socket stays open for good, and keeps its
+ * process from ending. So nothing is reset twice, or after its end.
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else if (!socket.destroyed) socket.resetAndDestroy()
 }
