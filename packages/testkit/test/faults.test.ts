@@ -79,6 +79,19 @@ describe('the TCP proxy', () => {
     expect(await ask('two')).toBe('TWO')
     expect(performance.now() - from).toBeGreaterThanOrEqual(38)
   })
+
+  test('lets nothing overtake what is still on its way when it is healed', async () => {
+    const { proxy, ask, heard } = await line()
+    await ask('one')
+    proxy.slow(1_000_000)
+    const long = 'x'.repeat(400_000)
+    const answered = ask(long)
+    await expect.poll(() => heard.length, { interval: 1 }).toBeGreaterThan(1)
+    proxy.heal()
+    await Promise.all([answered, ask('last')])
+    await expect.poll(() => heard.join('').length).toBe(`one${long}last`.length)
+    expect(heard.join('').endsWith('xlast')).toBe(true)
+  })
 })
 
 describe('a child process', () => {

@@ -153,6 +153,7 @@ export class TcpProxy implements AsyncDisposable {
 
   #carry(pair: Pair, from: Socket, to: Socket, direction: Direction): void {
     let order: Promise<void> = Promise.resolve()
+    let waiting = 0
     from.on('error', () => this.#break(pair))
     from.on('close', () => {
       if (direction === 'requests' && this.#isHeld(pair)) return
@@ -163,13 +164,16 @@ export class TcpProxy implements AsyncDisposable {
       const passed = this.#inspect(pair, bytes, direction)
       if (passed === null) return
       const waitMs = this.#delayMs + (passed.length / this.#bytesPerSecond) * 1000
-      if (waitMs === 0) {
+      // Also on a line that was healed meanwhile: nothing overtakes what is still on its way.
+      if (waitMs === 0 && waiting === 0) {
         to.write(passed)
         return
       }
+      waiting++
       order = order.then(async () => {
-        await pause(waitMs, undefined, { ref: false })
-        if (!to.destroyed) to.write(passed)
+        if (waitMs > 0) await pause(waitMs, undefined, { ref: false })
+        waiting--
+        if (!to.destroyed && !to.writableEnded) to.write(passed)
       })
     })
   }
