@@ -138,6 +138,25 @@ test('plain jobs that are handed back come before those behind them, and are cla
   expect(claimed.map(({ id, attempt }) => [id, attempt])).toEqual(made.map(({ id }) => [id, 1]))
 })
 
+test.each(kinds)('a %s job that a session gives away and takes again in one call is held by it', async (_, more) => {
+  const storage = await scratch()
+  await storage.jobs.create([job(more), job(more), job(more)])
+  const [a, b, c] = await claimAll(storage, 1)
+  const ready = { name: 'enqueued', phase: 'ready' } as const
+  const apply: Transition[] = [
+    { id: a!.id, token: a!.token, to: ready, attempt: 'undo' },
+    succeed(b!),
+    { id: b!.id, to: ready, from: ['succeeded'] },
+    succeed(c!),
+  ]
+  const reply = await storage.work.exchange({ session: 'session', call: 2, apply, claim: claiming(10) })
+  expect(reply.claimed.map(({ id }) => id)).toEqual([a!.id, b!.id])
+  const active = await storage.monitor.list({ phase: ['active'] }, { limit: 10 })
+  expect(active.items.map(({ id }) => id).toSorted()).toEqual([a!.id, b!.id].toSorted())
+  await storage.work.end('session')
+  expect((await storage.monitor.counts()).byPhase).toMatchObject({ ready: 2, active: 0, succeeded: 1 })
+})
+
 test.each(kinds)('a %s end that is stale, repeated or of nobody changes nothing', async (_, more) => {
   const storage = await scratch()
   const made = [job(more), job(more), job(more)]

@@ -117,12 +117,16 @@ local function pushReady()
   pushed = {}
 end
 
+-- What a session holds is never emptied before it is filled again: a sorted set starts small, and small ones are slow.
 local function writeIndexes(changes)
-  for where, ids in pairs(outs) do
-    many('ZREM', (type(where) == 'number' and K.index or K.held) .. where, ids)
+  for phase, ids in pairs(outs) do
+    if type(phase) == 'number' then many('ZREM', K.index .. phase, ids) end
   end
   for where, list in pairs(ins) do
     many('ZADD', (type(where) == 'number' and K.index or K.held) .. where, list)
+  end
+  for fp, ids in pairs(outs) do
+    if type(fp) == 'string' then many('ZREM', K.held .. fp, ids) end
   end
   for phase, instants in pairs(streams) do
     for at, list in pairs(instants) do

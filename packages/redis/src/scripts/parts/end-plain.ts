@@ -33,13 +33,16 @@ local passed, states = {}, {}
 -- Ends the plain transitions of a list from one place to another, and writes their records: the next step may ask for them.
 -- In the record of a claimed job: 1 phase, flags, n; 7 at; 17 attempt; 36 token; 75 lengths of the names; 89 names.
 local function endPlain(list, from, to, outcomes)
-  local keys, sets, left, ended, queues = {}, {}, {}, {}, {}
-  for i = from, to do keys[#keys + 1] = K.job .. sub(list[i], 1, 26) end
+  local ids, keys, sets, left, ended, queues = {}, {}, {}, {}, {}, {}
+  for i = from, to do
+    local k = i - from + 1
+    ids[k] = sub(list[i], 1, 26)
+    keys[k] = K.job .. ids[k]
+  end
   local raw = readAll(keys)
   local leaving, entering
   for i = from, to do
-    local text, s = list[i], raw[i - from + 1]
-    local id, start = sub(text, 1, 26), false
+    local text, id, s, start = list[i], ids[i - from + 1], raw[i - from + 1], false
     if s and not ended[id] and not (ledger and ledger.jobs[id] ~= nil) then
       local first = sub(s, 1, 6)
       start = lastStarts[first]
@@ -104,7 +107,7 @@ local function endPlain(list, from, to, outcomes)
   end
   for k = 1, #left do
     local i = left[k]
-    local id, s = sub(list[i], 1, 26), raw[i - from + 1]
+    local id, s = ids[i - from + 1], raw[i - from + 1]
     if s and not ended[id] then openLedger().known(id, s) end
     outcomes[i] = openLedger().step(stepOf(list[i]))
   end
