@@ -193,8 +193,8 @@ export function payloadOf(bytes: Buffer, isBinary: boolean): Payload {
 // --- what scripts are given
 
 export type PackedJob = readonly Packable[]
-/** Plain jobs of one queue, name, priority, author and state: what differs, how many, what they share. */
-export type PackedJobs = readonly [items: Buffer, size: number, ...shared: Packable[]]
+/** Plain jobs of one queue, name, priority, author and state: what differs, and what they share. */
+export type PackedJobs = readonly [items: readonly Payload[], ...shared: Packable[]]
 export type PackedTransition = readonly Packable[] | Buffer
 export type PackedClaim = { readonly [key: string]: Packable }
 export type PackedNote = { readonly [key: string]: Packable }
@@ -237,22 +237,13 @@ export function isAlike(a: NewJob, b: NewJob): boolean {
   )
 }
 
-/** Plain jobs that are all alike: id, length of the payload, payload of each, one after another. */
+/** Plain jobs that are all alike: id and payload of each, one after another. */
 export function packJobs(jobs: readonly NewJob[]): PackedJobs {
   const { queue, name, version, priority = defaultPriority, payload, state, by } = jobs[0]!
-  const sizes = jobs.map((job) => Buffer.byteLength(job.payload))
-  const items = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size + idLength + 4, 0))
-  let at = 0
-  for (const [index, job] of jobs.entries()) {
-    const size = sizes[index]!
-    items.write(job.id, at, 'latin1')
-    at = items.writeUInt32BE(size, at + idLength)
-    if (typeof job.payload === 'string') items.write(job.payload, at)
-    else items.set(job.payload, at)
-    at += size
-  }
+  const items: Payload[] = []
+  for (const job of jobs) items.push(job.id, job.payload)
   const flags = typeof payload === 'string' ? 0 : recordFlags.binary
-  return [items, jobs.length, queue, name, version, priority, flags, encodeState(state, by)]
+  return [items, queue, name, version, priority, flags, encodeState(state, by)]
 }
 
 /** False for a plain job: then the script has nothing to look into. */

@@ -45,53 +45,74 @@ interface Prepared<Packed, Outcome> {
   outcomes(answer: Unpacked): Outcome[]
 }
 
-/** A job as it is sent; false for one that is not. */
-type Sent = { readonly job: NewJob; readonly circle?: readonly string[] | undefined } | false
+/** Jobs as they are sent, false for one that is not; and the jobs of the list that wait for each other with one of them. */
+type Pack<Packed> = (
+  list: readonly (NewJob | false)[],
+  circleOf: (place: number) => readonly string[] | undefined,
+) => readonly (Packed | false)[]
 
-export function packEach(list: readonly Sent[]): (PackedJob | false)[] {
-  return list.map((sent) => sent && packJob(sent.job, sent.circle))
-}
+export const packEach: Pack<PackedJob> = (list, circleOf) =>
+  list.map((job, place) => job && packJob(job, circleOf(place)))
 
 /** Plain jobs that stand side by side and are alike travel as one. The second of the same id is looked at for itself. */
-function packTogether(list: readonly Sent[]): (PackedJob | PackedJobs | false)[] {
+const packTogether: Pack<PackedJob | PackedJobs> = (list, circleOf) => {
   const packed: (PackedJob | PackedJobs | false)[] = []
-  const ids = new Set<string>()
+  const isNew = firstSight()
   let alike: NewJob[] = []
   const close = (): void => {
     if (alike.length > 0) packed.push(packJobs(alike))
     alike = []
   }
-  for (const sent of list) {
-    const isPlain = sent && sent.circle === undefined && !ids.has(sent.job.id) && isPlainJob(sent.job)
-    if (!isPlain || (alike.length > 0 && !isAlike(alike[0]!, sent.job))) close()
-    if (sent) ids.add(sent.job.id)
-    if (isPlain) alike.push(sent.job)
-    else packed.push(sent && packJob(sent.job, sent.circle))
+  for (let place = 0; place < list.length; place++) {
+    const job = list[place]!
+    const circle = circleOf(place)
+    const isPlain = job && isNew(job.id) && circle === undefined && isPlainJob(job)
+    if (!isPlain || (alike.length > 0 && !isAlike(alike[0]!, job))) close()
+    if (isPlain) alike.push(job)
+    else packed.push(job && packJob(job, circle))
   }
   close()
   return packed
+}
+
+/** Tells whether an id comes for the first time. Ids grow as they are made: as long as they do, none need be remembered. */
+function firstSight(): (id: string) => boolean {
+  const ids: string[] = []
+  let known: Set<string> | undefined
+  return (id) => {
+    if (known === undefined) {
+      const isGrowing = ids.length === 0 || id > ids.at(-1)!
+      if (isGrowing) ids.push(id)
+      if (isGrowing) return true
+      known = new Set(ids)
+    }
+    const { size } = known
+    return known.add(id).size > size
+  }
 }
 
 /** Invalid jobs are not sent; parents are sent before their children. The answer comes back in the order of the list. */
 export function prepareJobs<Packed>(
   db: Database,
   jobs: readonly NewJob[],
-  pack: (list: readonly Sent[]) => readonly (Packed | false)[],
+  pack: Pack<Packed>,
 ): Prepared<Packed, CreateOutcome> {
   const reasons = jobs.map((job) => whyInvalidJob(job, db.maxPayload))
   const order = jobs.some((job) => job.after?.length) ? orderByParents(jobs) : null
-  const sent = (order?.places ?? Array.from(jobs.keys())).map(
-    (index): Sent => reasons[index] === null && { job: jobs[index]!, circle: order?.circles.get(index)?.ids },
-  )
+  const indexOf = (place: number): number => (order ? order.places[place]! : place)
+  const sent = jobs.map((_, place) => {
+    const index = indexOf(place)
+    return reasons[index] === null && jobs[index]!
+  })
   return {
-    packed: pack(sent),
+    packed: pack(sent, (place) => order?.circles.get(indexOf(place))?.ids),
     outcomes(answer) {
       const list = answer as Unpacked[]
       const outcomes: CreateOutcome[] = []
-      for (const [place, outcome] of list.entries()) {
-        const index = order ? order.places[place]! : place
-        const reason = outcome === 5 ? (reasons[index] ?? order?.circles.get(index)?.reason ?? null) : null
-        outcomes[index] = createOutcomeOf(outcome, reason)
+      for (let place = 0; place < list.length; place++) {
+        const index = indexOf(place)
+        const reason = list[place] === 5 ? (reasons[index] ?? order?.circles.get(index)?.reason ?? null) : null
+        outcomes[index] = createOutcomeOf(list[place]!, reason)
       }
       return outcomes
     },

@@ -58,18 +58,19 @@ function writeByte(byte: number): void {
   buffer[length++] = byte
 }
 
+/** Most texts have one byte a character. One that has more is moved when it takes a longer head. */
 function writeText(text: string): void {
-  const bytes = text.length < 32 && text.length * 3 < 32 ? -1 : Buffer.byteLength(text)
-  if (bytes === -1) {
-    room(32)
-    const written = buffer.write(text, length + 1, 'utf8')
-    buffer[length] = 0xa0 | written
-    length += 1 + written
-    return
-  }
+  room(5 + (text.length < 0x1000 ? text.length * 3 : Buffer.byteLength(text)))
+  const headed = length + textHead(text.length)
+  const bytes = buffer.write(text, headed)
+  const at = length + textHead(bytes)
+  if (at !== headed) buffer.copyWithin(at, headed, headed + bytes)
   writeLength(bytes, 0xa0, 32, 0xda, 0xdb)
-  room(bytes)
-  length += buffer.write(text, length, 'utf8')
+  length = at + bytes
+}
+
+function textHead(bytes: number): number {
+  return bytes < 32 ? 1 : bytes < 0x10000 ? 3 : 5
 }
 
 function writeLength(size: number, small: number, below: number, two: number, four: number): void {
@@ -181,7 +182,9 @@ class Reader {
   }
 
   #list(size: number): Unpacked[] {
-    return Array.from({ length: size }, () => this.read())
+    const list: Unpacked[] = []
+    for (let i = 0; i < size; i++) list.push(this.read())
+    return list
   }
 
   #map(size: number): Map<string, Unpacked> {

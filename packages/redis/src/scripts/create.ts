@@ -30,7 +30,7 @@ export const create: Script<{ jobs: readonly (PackedJob | PackedJobs | false)[];
     local list, outcomes, others = A.jobs, {}, {}
     for i = 1, #list + 1 do
       local c = list[i]
-      local isGroup = c and type(c[2]) == 'number'
+      local isGroup = c and type(c[1]) == 'table'
       if isGroup or i > #list then
         local answers = #others > 0 and openLedger().createAll(others) or {}
         for k = 1, #answers do outcomes[#outcomes + 1] = answers[k] end

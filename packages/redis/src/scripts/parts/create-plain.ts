@@ -5,16 +5,6 @@ import { recordHead, recordState } from '../../codec.ts'
  * together, and one command stores them, unless one of them is there already: then each is looked at like any other.
  */
 export const createPlain: string = /* lua */ `
-local function piecesOf(items, n)
-  local ids, sizes, payloads, p = {}, {}, {}, 1
-  for i = 1, n do
-    local till = p + 29 + sunpack('>I4', items, p + 26)
-    ids[i], sizes[i], payloads[i] = sub(items, p, p + 25), sub(items, p + 26, p + 29), sub(items, p + 30, till)
-    p = till + 1
-  end
-  return ids, sizes, payloads
-end
-
 local function areNew(ids)
   if not ledger then return true end
   for i = 1, #ids do
@@ -25,31 +15,34 @@ local function areNew(ids)
 end
 
 local function createPlain(group, outcomes)
-  local items, n, queue, name, version, prio, f, blob = unpack(group)
-  local ids, sizes, payloads = piecesOf(items, n)
+  local items, queue, name, version, prio, f, blob = unpack(group)
+  local n, ids, seqs, sets, middles = #items / 2, {}, {}, {}, {}
   local first = spack('${recordHead}', 3, f, 1, now, #blob, 0)
-  local middle, names = spack('>I6HHHHI4', now, prio, #queue, #name, 0, version), queue .. name
   local last = spack('${recordState}', now, 0, #blob) .. blob
-  local sets, seqs = {}, {}
   for i = 1, n do
-    local seq = spack('>I6', nextSeq())
-    seqs[i] = seq
-    sets[2 * i - 1] = K.job .. ids[i]
-    sets[2 * i] = first .. seq .. middle .. sizes[i] .. names .. payloads[i] .. last
+    local id, payload, seq = items[2 * i - 1], items[2 * i], spack('>I6', nextSeq())
+    local middle = middles[#payload]
+    if not middle then
+      middle = spack('>I6HHHHI4I4', now, prio, #queue, #name, 0, version, #payload) .. queue .. name
+      middles[#payload] = middle
+    end
+    ids[i], seqs[i] = id, seq
+    sets[2 * i - 1], sets[2 * i] = K.job .. id, first .. seq .. middle .. payload .. last
   end
   if not areNew(ids) or call('MSETNX', unpack(sets)) == 0 then
     local list = {}
-    for i = 1, n do list[i] = { ids[i], queue, name, version, prio, f, blob, payloads[i], false } end
+    for i = 1, n do list[i] = { ids[i], queue, name, version, prio, f, blob, items[2 * i], false } end
     local answers = openLedger().createAll(list)
     for i = 1, n do outcomes[#outcomes + 1] = answers[i] end
     return
   end
   changed = true
-  local list, entered = listIn(listIn(pushed, queue), prio), listIn(listIn(streams, 3), now)
+  local list, entered, told = listIn(listIn(pushed, queue), prio), listIn(listIn(streams, 3), now), #outcomes
+  local listed, held = #list, #entered
   for i = 1, n do
-    list[#list + 1] = seqs[i] .. ids[i]
-    entered[#entered + 1] = ids[i]
-    outcomes[#outcomes + 1] = 0
+    list[listed + i] = seqs[i] .. ids[i]
+    entered[held + i] = ids[i]
+    outcomes[told + i] = 0
   end
   queuesSeen[queue], namesSeen[name] = true, true
   woke[queue] = (woke[queue] or 0) + n
