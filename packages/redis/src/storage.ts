@@ -81,6 +81,7 @@ export class RedisStorage implements JobStorage {
     multiHost: true,
     search: 'scan',
     maxBatch,
+    callsInFlight: 2,
     maxPayload,
   }
   #note = ''

@@ -13,6 +13,7 @@ export const capabilities: Capabilities = Object.freeze({
   multiHost: false,
   search: 'scan',
   maxBatch,
+  callsInFlight: 2,
   maxPayload,
 })
 

@@ -7,7 +7,7 @@ import { encodeState } from '../states/encode-state.ts'
 import { failed } from '../states/failed.ts'
 import { scheduled } from '../states/scheduled.ts'
 import { transitionTo } from '../states/define-state.ts'
-import type { StateInput } from '../storage/job.ts'
+import type { SessionId, StateInput } from '../storage/job.ts'
 import type { ApplyOutcome, Transition } from '../storage/jobs.ts'
 import type { Claim, ClaimedJob, Exchange, ExchangeResult, Note, Signals } from '../storage/work.ts'
 import { endTransition } from './end-transition.ts'
@@ -30,6 +30,13 @@ interface Ending {
 interface Noted {
   readonly run: Run
   readonly note: Note
+}
+
+/** An exchange that was not answered yet, or of which nobody knows what became. */
+interface Call {
+  readonly session: SessionId
+  /** How many jobs it may bring. */
+  asked: number
 }
 
 export interface WorkerEvents {
@@ -58,8 +65,8 @@ const mostBarren = 4
 const formerRunDelayMs = 1000
 
 /**
- * Keeps its slots full: what is finished goes out, what is next comes in, in one call. One call is in flight; ends that
- * come meanwhile travel with the next.
+ * Keeps its slots full: what is finished goes out, what is next comes in, in one call. Ends that come while one is under
+ * way travel with the next; where the storage allows it, and there are enough of them, that one goes out at once.
  */
 export class Worker {
   readonly #core: ServerCore
@@ -89,12 +96,17 @@ export class Worker {
   #barren = 0
   /** When to say again which parked jobs this server could run. */
   #adoptAt = 0
-  #exchanging: Promise<void> | null = null
+  /** In the order they were sent. */
+  readonly #underWay = new Set<Call>()
+  /** Calls that failed are seen to one after another, in this order too. */
+  #recovery: Promise<void> = Promise.resolve()
+  #troubles = 0
   #isScheduled = false
   #poll: Timer | null = null
   #noteTimer: Timer | null = null
   #linger: Timer | null = null
   #idle: (() => void)[] = []
+  #onSilence: () => void = () => undefined
   #names = -1
   #queueVersion = -1
 
@@ -174,7 +186,7 @@ export class Worker {
     this.#poll?.cancel()
     this.#noteTimer?.cancel()
     this.#linger?.cancel()
-    await this.#exchanging
+    if (this.#underWay.size > 0) await new Promise<void>((resolve) => (this.#onSilence = resolve))
   }
 
   /** The claims are gone: everything here is void. Slots stay taken until their handlers have really ended. */
@@ -192,14 +204,7 @@ export class Worker {
   // --- the call
 
   #pump(): void {
-    if (
-      this.#exchanging !== null ||
-      this.#isScheduled ||
-      this.#stopSignal.signal.aborted ||
-      !this.#session.isOpen ||
-      !this.#hasReason()
-    )
-      return
+    if (this.#isScheduled || !this.#mayCall() || !this.#hasReason()) return
     if (this.#shouldLinger()) {
       this.#linger ??= this.#core.clock.timer(lingerMs, () => {
         this.#linger = null
@@ -211,7 +216,7 @@ export class Worker {
   }
 
   #go(): void {
-    if (this.#exchanging !== null || this.#isScheduled || this.#stopSignal.signal.aborted) return
+    if (this.#isScheduled || !this.#mayCall()) return
     this.#isScheduled = true
     // After this turn of the event loop: all handlers that are ending now go out together.
     this.#core.clock.soon(() => {
@@ -221,14 +226,36 @@ export class Worker {
   }
 
   #mayCall(): boolean {
-    return this.#exchanging === null && !this.#stopSignal.signal.aborted && this.#session.isOpen
+    if (this.#stopSignal.signal.aborted || !this.#session.isOpen) return false
+    return this.#underWay.size === 0 || this.#mayOverlap()
+  }
+
+  /**
+   * Another call before the former was answered: the storage has work while the answer is read. Not where an answer is
+   * needed first: notes of one run go one after another, shares of queues are kept by what is here, and after trouble it
+   * has to be known what became of the calls.
+   */
+  #mayOverlap(): boolean {
+    if (this.#underWay.size >= (this.#core.storage.capabilities.callsInFlight ?? 1)) return false
+    if (!this.#isFull() || this.#noted.size > 0 || !this.#queues.isPlain || this.#troubles > 0) return false
+    for (const { session } of this.#underWay) if (session !== this.#session.id) return false
+    return true
+  }
+
+  /** The ends that wait are worth a call of their own. */
+  #isFull(): boolean {
+    const { concurrency } = this.#core
+    return this.#endings.length >= Math.min(concurrency, Math.max(10, concurrency / 2))
   }
 
   #call(): void {
     this.#linger?.cancel()
     this.#linger = null
-    this.#exchanging = this.#exchange().then(() => {
-      this.#exchanging = null
+    const call: Call = { session: this.#session.id, asked: 0 }
+    this.#underWay.add(call)
+    void this.#exchange(call).then(() => {
+      this.#underWay.delete(call)
+      if (this.#underWay.size === 0) this.#onSilence()
       // With jobs at hand the next call goes out before they run: the storage works while the handlers do.
       if (this.#backlog.length > 0 && this.#mayFind && this.#ahead() > 0 && this.#mayCall()) this.#callAgain()
       this.#fillSlots()
@@ -259,16 +286,15 @@ export class Worker {
 
   /** While claimed jobs keep the slots busy, a fuller call costs less and makes nobody wait. */
   #shouldLinger(): boolean {
-    return (
-      this.#backlog.length > 0 && this.#endings.length < Math.max(10, this.#core.concurrency / 2) && !this.#wantsJobs()
-    )
+    return this.#backlog.length > 0 && !this.#isFull() && !this.#wantsJobs()
   }
 
-  async #exchange(): Promise<void> {
-    const { storage, clock, logger } = this.#core
+  async #exchange(underWay: Call): Promise<void> {
+    const { storage, clock } = this.#core
     const sent = this.#endings.splice(0, storage.capabilities.maxBatch)
     const notes = this.#takeNotes()
     const claim = this.#claim()
+    underWay.asked = claim === undefined ? 0 : claim.max + (claim.extra ?? 0)
     if (claim === undefined && sent.length === 0 && notes.length === 0 && !this.#wantsSignals) {
       // Every queue has its share: the end of a run makes room.
       this.#mayFind = false
@@ -286,24 +312,39 @@ export class Worker {
     const sentAt = clock.monotonic()
     try {
       const reply = await storage.work.exchange(call)
+      underWay.asked = 0
       if (!this.#holds(call.session)) return
       this.#answered(sentAt, reply.now)
       this.#failures = 0
       this.#settleEndings(sent, reply.applied)
       this.#readReply(reply, claim, wakes)
     } catch (error) {
-      if (!this.#holds(call.session)) return
-      if (isQError(error, 'Q_SESSION_LOST')) return this.#events.onLost()
-      // A closed call is as unclear as a lost one: a line that sends twice may have been answered for the second time.
-      const notApplied = isQError(error, 'Q_STORAGE_UNAVAILABLE')
-      if (this.#failures++ === 0)
-        logger.warn('a call to the storage failed; it is made again', { server: this.#core.name, error: String(error) })
-      await this.#rest()
-      this.#takeBack(notes)
-      if (notApplied) this.#endings = [...sent, ...this.#endings]
-      else await this.#reconcile(call, sent)
-      this.#mayFind = true
+      await this.#inOrder(() => this.#recover(call, sent, notes, error))
     }
+  }
+
+  #inOrder(work: () => Promise<void>): Promise<void> {
+    this.#troubles++
+    this.#recovery = this.#recovery.then(work).finally(() => this.#troubles--)
+    return this.#recovery
+  }
+
+  async #recover(call: Exchange, sent: readonly Ending[], notes: readonly Noted[], error: unknown): Promise<void> {
+    if (!this.#holds(call.session)) return
+    if (isQError(error, 'Q_SESSION_LOST')) return this.#events.onLost()
+    // A closed call is as unclear as a lost one: a line that sends twice may have been answered for the second time.
+    const notApplied = isQError(error, 'Q_STORAGE_UNAVAILABLE')
+    if (this.#failures++ === 0) {
+      this.#core.logger.warn('a call to the storage failed; it is made again', {
+        server: this.#core.name,
+        error: String(error),
+      })
+    }
+    await this.#rest()
+    this.#takeBack(notes)
+    if (notApplied) this.#endings = [...sent, ...this.#endings]
+    else await this.#reconcile(call, sent)
+    this.#mayFind = true
   }
 
   /** False once the session was given up: what still comes of its calls is void. */
@@ -368,7 +409,7 @@ export class Worker {
 
   #claim(): Claim | undefined {
     if (!this.#isClaiming) return undefined
-    const free = this.#core.concurrency - this.#runs.size - this.#backlog.length
+    const free = this.#core.concurrency - this.#runs.size - this.#backlog.length - this.#coming()
     const ahead = this.#ahead()
     if (free <= 0 && ahead <= 0) return undefined
     const queues = this.#queues.claimOrder(this.#held, Math.max(0, free) + ahead)
@@ -383,8 +424,15 @@ export class Worker {
   /** How many jobs to claim beyond the free slots, while handlers are quick: as many as end during two calls. */
   #ahead(): number {
     if (!this.#isClaiming || this.#runMs > quickRunMs || this.#pace < 2) return 0
-    const most = Math.min(this.#core.storage.capabilities.maxBatch >> 1, Math.max(100, this.#core.concurrency * 2))
-    return Math.max(0, Math.min(most, this.#pace * 2, most * 2 - this.#backlog.length))
+    const most = Math.min(this.#core.storage.capabilities.maxBatch >> 1, Math.max(100, this.#core.concurrency * 4))
+    return Math.max(0, Math.min(most, this.#pace * 2, most * 2 - this.#backlog.length - this.#coming()))
+  }
+
+  /** Jobs that calls under way may bring. */
+  #coming(): number {
+    let jobs = 0
+    for (const { asked } of this.#underWay) jobs += asked
+    return jobs
   }
 
   #settleEndings(sent: readonly Ending[], outcomes: readonly ApplyOutcome[]): void {
@@ -685,7 +733,7 @@ export class Worker {
 
   #isEmpty(): boolean {
     return (
-      this.#runs.size === 0 && this.#endings.length === 0 && this.#backlog.length === 0 && this.#exchanging === null
+      this.#runs.size === 0 && this.#endings.length === 0 && this.#backlog.length === 0 && this.#underWay.size === 0
     )
   }
 

@@ -22,6 +22,8 @@ export interface Capabilities {
   readonly search: 'none' | 'scan' | 'indexed'
   /** Items in one call of `create`, `apply` or `exchange`. */
   readonly maxBatch: number
+  /** Exchanges of one session that may be under way at once; they are carried out in the order of their numbers. Default 1. */
+  readonly callsInFlight?: number | undefined
   /** Bytes of one payload. */
   readonly maxPayload: number
 }

@@ -55,7 +55,10 @@ export interface Note {
 
 export interface Exchange {
   readonly session: SessionId
-  /** Strictly growing per session, one in flight. A number not above all seen or closed before is refused with Q_CALL_CLOSED. */
+  /**
+   * Strictly growing per session; as many in flight as `capabilities.callsInFlight` says. A number not above all seen or
+   * closed before is refused with Q_CALL_CLOSED.
+   */
   readonly call: number
   readonly apply: readonly Transition[]
   readonly notes?: readonly Note[] | undefined
@@ -106,7 +109,8 @@ export interface WorkRoom {
   exchange(call: Exchange): Promise<ExchangeResult>
   /**
    * After an ambiguous error: closes that call (a late request is refused with Q_CALL_CLOSED from now on), then tells
-   * what became of each transition and which jobs that call claimed. Repeatable.
+   * what became of each transition and which jobs that call claimed. Repeatable, for each of the last calls that may have
+   * been in flight together.
    */
   reconcile(session: SessionId, call: number, apply: readonly Transition[]): Promise<Reconciled>
   /** One write per session however many jobs it holds. `alive: false` = recovered: stop working on all of them now. */

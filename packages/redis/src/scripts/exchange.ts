@@ -107,7 +107,9 @@ export const exchange: Script<{
     noteNewNames()
     pushReady()
     if #done > 0 then
-      call('HSET', K.session .. CALLER, 'call', CALL, 'done', table.concat(done), 'doneCall', CALL)
+      -- Two calls may be under way, and both may have to be told of.
+      local turn = CALL % 2
+      call('HSET', K.session .. CALLER, 'call', CALL, 'done' .. turn, table.concat(done), 'doneCall' .. turn, CALL)
     else call('HSET', K.session .. CALLER, 'call', CALL) end
 
     local more, adoptable = false, false

@@ -18,7 +18,7 @@ export interface AskedStep {
 
 /**
  * Closes a call, then tells what became of it. What a claim ended is known twice: by the job's record while nobody has
- * claimed it again, and by the session's list of what its last call ended.
+ * claimed it again, and by the session's lists of what its last two calls ended.
  */
 export const reconcile: Script<{ session: string; fp: string; call: number; steps: readonly AskedStep[] }> = script(
   'reconcile',
@@ -35,7 +35,8 @@ export const reconcile: Script<{ session: string; fp: string; call: number; step
     if not session or session.id ~= A.session then return { err = 'QLOST' } end
     renew(CALLER, session.ttl)
     if CALL > session.call then call('HSET', K.session .. CALLER, 'call', CALL) end
-    local facts = call('HMGET', K.session .. CALLER, 'doneCall', 'done')
+    local turn = CALL % 2
+    local facts = call('HMGET', K.session .. CALLER, 'doneCall' .. turn, 'done' .. turn)
     local ended = {}
     if facts[1] and tonumber(facts[1]) == CALL then
       for p = 1, #facts[2], 39 do ended[sub(facts[2], p, p + 38)] = true end

@@ -329,6 +329,27 @@ export const ambiguity: Chapter = chapter('Ambiguity', {
     })
   },
 
+  '139 of calls that were under way together, what became of each is known afterwards': async (t) => {
+    const together = t.storage.capabilities.callsInFlight ?? 1
+    const queue = newId()
+    await t.create(jobs(together, () => ({ queue })))
+    const worker = await t.worker({ queues: [queue] })
+    const steps = (await worker.claim(together)).map((found) => handBack(found))
+    const first = worker.call + 1
+    const answers = await Promise.all(steps.map((step) => worker.exchange({ apply: [step] })))
+    assert.deepEqual(
+      answers.flatMap(({ applied }) => applied.map(({ ok }) => ok)),
+      steps.map(() => 'applied'),
+    )
+    // The jobs themselves tell nothing of it any more: others have run them since.
+    const other = await t.worker({ queues: [queue] })
+    await other.done(...(await other.claim(together)).map((found) => succeed(found)))
+    for (const [index, step] of steps.entries()) {
+      const { applied } = await worker.reconcile(first + index, [step])
+      assert.deepEqual(applied, [{ ok: 'already' }])
+    }
+  },
+
   '130 the log lines of a repeated call appear once': async (t) => {
     const id = await t.created(job())
     const worker = await t.worker()

@@ -13,7 +13,7 @@ local function bury(fp, ttl)
   call('ZREM', K.sessions, fp)
   call('DEL', K.signals .. fp)
   call('HSET', K.session .. fp, 'ended', 1)
-  call('HDEL', K.session .. fp, 'info', 'done', 'doneCall')
+  call('HDEL', K.session .. fp, 'info', 'done0', 'doneCall0', 'done1', 'doneCall1')
   call('PEXPIRE', K.session .. fp, math.ceil(ttl * 2))
 end
 
