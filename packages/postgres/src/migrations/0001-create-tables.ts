@@ -1,3 +1,4 @@
+import { literal } from '../functions/literal.ts'
 import type { Migration } from './migration.ts'
 
 /**
@@ -12,6 +13,8 @@ export const createTables: Migration = {
   sql: (q) => /* sql */ `
 create sequence ${q}.place;
 create sequence ${q}.back;
+-- the first number a sequence gives is the one it has shown before: with that a first step back would go unseen
+select nextval('${literal(q)}.back');
 create sequence ${q}.fence;
 
 create table ${q}.meta (one boolean primary key check (one), queues bigint not null, names bigint not null, gate_turn text not null default '')
