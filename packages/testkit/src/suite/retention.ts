@@ -141,6 +141,22 @@ export const retention: Chapter = chapter('Time, retention, bulk', {
     assert.equal((await t.view(kept!)).removeAt ?? null, null)
   },
 
+  '140 of two failed parents of one child that are swept together, the second goes at once': async (t) => {
+    const keep = { failed: 40, deleted: null }
+    const parents = await t.create([job({ keep }), job({ keep })])
+    await t.created(child(parents, { queue: 'children', keep }))
+    const worker = await t.worker()
+    for (const claimed of await worker.claim(2)) await worker.done(fail(claimed))
+    await t.elapse(80)
+    await t.until('no parent is failed any more', async () => {
+      await t.sweepAll()
+      await t.settle()
+      return !(await t.phases(parents)).includes('failed')
+    })
+    // The first is retired, which decides the child: nobody waits for the second any more.
+    assert.deepEqual(new Set(await t.phases(parents)), new Set(['deleted', null]))
+  },
+
   '105 a sweep during load loses nothing that should stay': async (t) => {
     const made = await t.create(jobs(t.size(200, 4_000), (index) => ({ keep: { succeeded: index % 2 ? 0 : hourMs } })))
     let finished = false
