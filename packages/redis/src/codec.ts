@@ -30,26 +30,34 @@ import type {
 import type { Packable, Unpacked } from './msgpack.ts'
 
 /**
- * How a job is written: first what every transition changes, then the last claim, then what stays (place, names, a packed
- * map of what most jobs do not have, the payload unless it is long and has a key of its own), and at the end the states,
- * oldest first. So a job takes its next state by a new start, the same middle and one more state.
+ * How a job is written: first what stays as it is while nothing special happens (names, place, a packed map of what most
+ * jobs do not have, the payload unless it is long and has a key of its own), then its states, oldest first. A state ends
+ * with how long it is, so the present one is found from the end, and the next one is written behind it.
  */
-export const recordHead = '>BHI3I6I4H'
-export const recordRun = '>I4c8I5c8I5I6I6'
-export const recordRest = '>I6I6HHHHI4I4'
-export const recordState = '>I6HI4'
+export const recordHead = '>I3HHHHI4'
+export const recordRest = '>I6I6I4'
+/** At, attempt, number, phase, what it says of the run, length of the state; then the state, the run, and the length of all. */
+export const recordState = '>I6HI3BBI4'
+
+/**
+ * What a state says of the run it belongs to: nothing; who began it, ready since the state before; how it ended that began
+ * with the state before; or all there is to say. Of a run that has begun it is known whether it was claimed ahead.
+ */
+export const recordRuns = { none: 0, begun: 1, begunAhead: 2, ended: 3, whole: 4, wholeAhead: 5 } as const
+export const runBegun = '>c8I5'
+export const runEnded = '>I4c8I5'
+export const runWhole = '>I4c8I5c8I5I6I6'
 
 /** Characters of a job's id, all of one byte. */
 export const idLength = 26
-const headLength = 18
-const runLength = 42
-const restLength = 28
-const stateLength = 12
+export const headLength = 15
+const restLength = 16
+export const stateLength = 17
+export const runLengths = [0, 13, 13, 17, 42, 42] as const
 
 /** What is known of a job beside its fields; not all of it means something on our side. */
 export const recordFlags = {
   binary: 1,
-  run: 2,
   extra: 8,
   long: 16,
   handed: 32,
@@ -62,7 +70,8 @@ export const recordFlags = {
   /** Its packed map holds only what claims and ends do not ask for. */
   quiet: 4096,
 } as const
-const never = 0xffff_ffff
+/** How long a run took that has not ended. */
+export const never = 0xffff_ffff
 
 /** Bytes of a payload that stands in its job's record; a longer one has a key of its own, so that lists need not read it. */
 export const longestInline = 2048
@@ -478,9 +487,9 @@ export interface JobRecord {
   readonly queue: string
   readonly name: string
   readonly version: number
-  readonly present: Buffer
   readonly run: Run | undefined
-  readonly history: Buffer
+  /** All that are kept, oldest first, the present one last. */
+  readonly states: Buffer
   readonly extra: Map<string, Unpacked>
   readonly payload: Buffer
 }
@@ -488,51 +497,98 @@ export interface JobRecord {
 const noExtra = new Map<string, Unpacked>()
 
 export function readRecord(id: string, bytes: Buffer): JobRecord {
-  const flags = bytes.readUInt16BE(1)
-  const presentLength = bytes.readUInt32BE(12)
-  const rest = headLength + (flags & recordFlags.run ? runLength : 0)
+  const flags = bytes.readUIntBE(0, 3)
+  const nameAt = headLength + bytes.readUInt16BE(5)
+  const rest = nameAt + bytes.readUInt16BE(7)
   let at = rest + restLength
-  const take = (size: number): Buffer => {
-    at += size
-    return bytes.subarray(at - size, at)
+  let extra = noExtra
+  if (flags & recordFlags.extra) {
+    const size = bytes.readUInt32BE(at)
+    extra = mapOf(unpack(bytes.subarray(at + 4, at + 4 + size)))
+    at += 4 + size
   }
-  const queue = take(bytes.readUInt16BE(rest + 14)).toString()
-  const name = take(bytes.readUInt16BE(rest + 16)).toString()
-  const extra = flags & recordFlags.extra ? mapOf(unpack(take(take(4).readUInt32BE()))) : noExtra
-  const payload = take(bytes.readUInt32BE(rest + 24))
-  const presentAt = bytes.length - presentLength
+  const statesAt = at + bytes.readUInt32BE(rest + 12)
+  const states = bytes.subarray(statesAt)
+  const present = lastState(states, states.length)
   return {
     id,
-    phase: phaseOf(bytes[0]!),
+    phase: phaseOf(present.phase),
     isStub: (flags & recordFlags.stub) !== 0,
     isNoted: (flags & recordFlags.noted) !== 0,
     isLong: (flags & recordFlags.long) !== 0,
     isBinary: (flags & recordFlags.binary) !== 0,
-    priority: bytes.readUInt16BE(rest + 12),
-    attempt: bytes.readUInt16BE(16),
-    crashes: bytes.readUInt16BE(rest + 18),
-    n: bytes.readUIntBE(3, 3),
-    at: bytes.readUIntBE(6, 6),
+    priority: bytes.readUInt16BE(3),
+    attempt: present.attempt,
+    crashes: bytes.readUInt16BE(9),
+    n: present.n,
+    at: present.at,
     seq: bytes.readUIntBE(rest, 6),
     createdAt: bytes.readUIntBE(rest + 6, 6),
-    queue,
-    name,
-    version: bytes.readUInt32BE(rest + 20),
-    present: bytes.subarray(presentAt),
-    run: flags & recordFlags.run ? readRun(bytes.subarray(headLength, rest)) : undefined,
-    history: bytes.subarray(at, presentAt - stateLength),
+    queue: bytes.toString('utf8', headLength, nameAt),
+    name: bytes.toString('utf8', nameAt, rest),
+    version: bytes.readUInt32BE(11),
+    run: runOf(states, present),
+    states,
     extra,
-    payload,
+    payload: bytes.subarray(at, statesAt),
   }
 }
 
-function readRun(block: Buffer): Run {
-  const ran = block.readUInt32BE(0)
+/** A state and where it stands: from its head to the length of all. */
+interface WrittenState {
+  readonly at: number
+  readonly attempt: number
+  readonly n: number
+  readonly phase: number
+  readonly kind: number
+  readonly from: number
+  readonly runAt: number
+  readonly end: number
+}
+
+function stateAt(states: Buffer, from: number): WrittenState {
+  const kind = states[from + 12]!
+  const runAt = from + stateLength + states.readUInt32BE(from + 13)
   return {
-    fp: block.toString('latin1', 17, 25),
-    readyAt: block.readUIntBE(30, 6),
-    claimedAt: block.readUIntBE(36, 6),
-    ranMs: ran === never ? undefined : ran,
+    at: states.readUIntBE(from, 6),
+    attempt: states.readUInt16BE(from + 6),
+    n: states.readUIntBE(from + 8, 3),
+    phase: states[from + 11]!,
+    kind,
+    from,
+    runAt,
+    end: runAt + runLengths[kind]! + 4,
+  }
+}
+
+/** The state that ends where another begins, or where all end. */
+function lastState(states: Buffer, end: number): WrittenState {
+  return stateAt(states, end - states.readUInt32BE(end - 4))
+}
+
+function runOf(states: Buffer, { kind, from, runAt, at }: WrittenState): Run | undefined {
+  switch (kind) {
+    case recordRuns.begun:
+    case recordRuns.begunAhead: {
+      const fp = states.toString('latin1', runAt, runAt + 8)
+      return { fp, readyAt: lastState(states, from).at, claimedAt: at, ranMs: undefined }
+    }
+    case recordRuns.ended: {
+      const begun = runOf(states, lastState(states, from))
+      return begun && { ...begun, ranMs: states.readUInt32BE(runAt) }
+    }
+    case recordRuns.whole:
+    case recordRuns.wholeAhead: {
+      const ran = states.readUInt32BE(runAt)
+      return {
+        fp: states.toString('latin1', runAt + 17, runAt + 25),
+        readyAt: states.readUIntBE(runAt + 30, 6),
+        claimedAt: states.readUIntBE(runAt + 36, 6),
+        ranMs: ran === never ? undefined : ran,
+      }
+    }
+    default:
+      return undefined
   }
 }
 
@@ -601,44 +657,23 @@ export function claimedJobOf(
 }
 
 /** All states of a job that are kept, oldest first. */
-export function historyOf(record: JobRecord): StateRecord[] {
-  const records: { at: number; attempt: number; state: Buffer }[] = []
-  const { history } = record
-  for (let p = 0; p < history.length;) {
-    const size = history.readUInt32BE(p + 8)
-    const from = p + stateLength
-    records.push({
-      at: history.readUIntBE(p, 6),
-      attempt: history.readUInt16BE(p + 6),
-      state: history.subarray(from, from + size),
-    })
-    p = from + size
+export function historyOf({ states }: JobRecord): StateRecord[] {
+  const records: StateRecord[] = []
+  for (let from = 0; from < states.length;) {
+    const written = stateAt(states, from)
+    records.push(stateRecordOf(states, written))
+    from = written.end
   }
-  records.push({ at: record.at, attempt: record.attempt, state: record.present })
-  const first = record.n - records.length + 1
-  return records.map(({ at, attempt, state }, index) => {
-    const decoded = decodeState(state)
-    return {
-      ...decoded.state,
-      n: first + index,
-      at,
-      attempt,
-      by: decoded.by,
-      ...(decoded.command === undefined ? {} : { command: decoded.command }),
-    }
-  })
+  return records
 }
 
-export function presentOf(record: JobRecord): StateRecord {
-  const decoded = decodeState(record.present)
-  return {
-    ...decoded.state,
-    n: record.n,
-    at: record.at,
-    attempt: record.attempt,
-    by: decoded.by,
-    ...(decoded.command === undefined ? {} : { command: decoded.command }),
-  }
+export function presentOf({ states }: JobRecord): StateRecord {
+  return stateRecordOf(states, lastState(states, states.length))
+}
+
+function stateRecordOf(states: Buffer, { n, at, attempt, from, runAt }: WrittenState): StateRecord {
+  const { state, by, command } = decodeState(states.subarray(from + stateLength, runAt))
+  return { ...state, n, at, attempt, by, ...(command === undefined ? {} : { command }) }
 }
 
 export function summaryOf(record: JobRecord): JobSummary {

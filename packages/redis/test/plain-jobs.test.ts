@@ -157,6 +157,26 @@ test.each(kinds)('a %s job that a session gives away and takes again in one call
   expect((await storage.monitor.counts()).byPhase).toMatchObject({ ready: 2, active: 0, succeeded: 1 })
 })
 
+test.each(kinds)('the last 200 states of a %s job are kept, and its run, however often it ran', async (_, more) => {
+  const storage = await scratch()
+  const made = job(more)
+  await storage.jobs.create([made])
+  const again = { to: { name: 'enqueued', phase: 'ready' }, from: ['succeeded'] } as const
+  let [held] = await claimAll(storage, 1)
+  for (let call = 2; call <= 70; call++) {
+    const apply = [succeed(held!), { id: made.id, ...again }]
+    const { claimed } = await storage.work.exchange({ session: 'session', call, apply, claim: claiming(1) })
+    ;[held] = claimed
+  }
+  await end(storage, 71, [succeed(held!)])
+  const history = await storage.monitor.history(made.id)
+  expect(history.map(({ n }) => n)).toEqual(Array.from({ length: 200 }, (_none, index) => 11 + index))
+  expect(new Set(history.map(({ n, name }) => `${n % 3} ${name}`))).toEqual(
+    new Set(['1 enqueued', '2 processing', '0 succeeded']),
+  )
+  expect((await storage.monitor.get([made.id]))[0]).toMatchObject({ ranMs: 7, attempt: 70 })
+})
+
 test.each(kinds)('a %s end that is stale, repeated or of nobody changes nothing', async (_, more) => {
   const storage = await scratch()
   const made = [job(more), job(more), job(more)]

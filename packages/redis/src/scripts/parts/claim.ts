@@ -1,6 +1,7 @@
-import { recordFlags, recordHead, recordState } from '../../codec.ts'
+import { recordFlags, recordRuns, recordState, runBegun, runLengths, stateLength } from '../../codec.ts'
 
-const { run, extra, quiet, handed, waiting, prefetched, stub, frail } = recordFlags
+const { handed, waiting, frail } = recordFlags
+const { none, begun, begunAhead } = recordRuns
 
 /**
  * Takes ready jobs: queues in the given order, inside a queue by priority and place. Costs what it takes, not what waits:
@@ -8,16 +9,20 @@ const { run, extra, quiet, handed, waiting, prefetched, stub, frail } = recordFl
  * of is taken from its bytes; any other goes through the ledger, in its turn.
  */
 export const claim: string = /* lua */ `
-local blank = spack('>I4c8I5c8I5', 4294967295, NOBODY, 0, CALLER, CALL)
-local starts, startsAhead, waits = {}, {}, {}
+local waits = {}
 
--- What a plain record begins with once it is claimed, up to when it was ready; false for a job that is not plain.
-local function startOf(start, size, flags)
-  local f, n = sunpack('>HI3', start, 2)
-  if n >= 200 or band(f, ${run + handed + waiting + stub + frail}) ~= 0 then return false end
-  if band(f, ${extra + quiet}) == ${extra} then return false end
-  return spack('${recordHead}', 4, f + flags, n + 1, now, size, 1) .. blank
+local function claimedState(blob, attempt, n, begun)
+  return spack('${recordState}', now, attempt + 1, n + 1, 4, begun, #blob) .. blob
+    .. spack('${runBegun}I4', CALLER, CALL, #blob + ${stateLength + runLengths[begun] + 4})
 end
+
+-- What follows the state of a ready job that was never claimed, whenever it entered it; false for any other.
+local readyStateOf = byState(6, function(text, blob)
+  local _, attempt, n, phase, kind = sunpack('${recordState}', text)
+  return phase == 3 and kind == ${none} and n < 200 and {
+    size = #text, here = claimedState(blob, attempt, n, ${begun}), ahead = claimedState(blob, attempt, n, ${begunAhead}),
+  }
+end)
 
 -- How long a job waited, as a bucket; false for one that entered its state later than now.
 local function waitSince(at)
@@ -39,12 +44,10 @@ local function nextOf(queue, want)
   return list or {}, false, tonumber(first)
 end
 
--- Answers how many, and whether it stopped at a job that is not for prefetching. In the record of a job that was never
--- claimed: 1 phase, flags, n; 7 at; 19 place, 31 priority and lengths of the names, 47 names.
+-- Answers how many, and whether it stopped at a job that is not for prefetching.
 local function drain(queue, want, extra, blob, most)
   local taken, stopped, plain, dead = 0, false, 0, 0
-  local tallies, sets, held = {}, {}, listIn(ins, CALLER)
-  local last = spack('${recordState}', now, 1, #blob) .. blob
+  local sets, held = {}, listIn(ins, CALLER)
   while taken < want + extra and examined < most do
     local list, back, prio = nextOf(queue, math.min(want + extra - taken, most - examined))
     if not list then break end
@@ -54,20 +57,14 @@ local function drain(queue, want, extra, blob, most)
       keys[i] = K.job .. ids[i]
     end
     local raw = readAll(keys)
-    local here = prio and spack('>HH', prio, #queue)
     for i = 1, #list do
-      local id, s, ahead = ids[i], raw[i], taken >= want
-      local start, at, wait
-      if here and s and taken < want + extra and not (ledger and ledger.jobs[id] ~= nil) then
-        local known, first = ahead and startsAhead or starts, sub(s, 1, 6)
-        start = known[first]
-        if start == nil then
-          start = byte(s, 1) == 3 and startOf(first, #blob, ahead and ${run + prefetched} or ${run})
-          known[first] = start
-        end
+      local id, s, start, state, wait = ids[i], raw[i], nil, nil, nil
+      if prio and s and taken < want + extra and not (ledger and ledger.jobs[id] ~= nil) then
+        start = startOf(s)
+        state = start.claims and readyStateOf(s, blob)
       end
-      if start then
-        at = sub(s, 7, 12)
+      if state then
+        local at = sub(s, -state.size, 5 - state.size)
         wait = waits[at]
         if wait == nil then
           wait = waitSince(at)
@@ -75,19 +72,13 @@ local function drain(queue, want, extra, blob, most)
         end
       end
       if wait then
-        if sub(s, 19, 24) == sub(list[i], 1, 6) and sub(s, 31, 34) == here and sub(s, 47, 46 + #queue) == queue then
-          local name = sub(s, 47 + #queue, 46 + #queue + 256 * byte(s, 35) + byte(s, 36))
-          local tally = tallies[name]
-          if not tally then
-            tally = tallyOf(queue, name)
-            tallies[name] = tally
-          end
+        if start.prio == prio and start.queue == queue and sub(s, start.size + 1, start.size + 6) == sub(list[i], 1, 6) then
+          local tally = start.tally or tallied(start)
           tally[wait] = (tally[wait] or 0) + 1
-          local packed = start .. at .. nowBytes .. sub(s, 19) .. last
-          sets[#sets + 1] = keys[i]
-          sets[#sets + 1] = packed
-          held[#held + 1] = nowText
-          held[#held + 1] = id
+          local packed = s .. (taken < want and state.here or state.ahead)
+          local k, h = #sets, #held
+          sets[k + 1], sets[k + 2] = keys[i], packed
+          held[h + 1], held[h + 2] = nowText, id
           took(id, packed)
           plain, taken, examined = plain + 1, taken + 1, examined + 1
         else dead = dead + 1 end

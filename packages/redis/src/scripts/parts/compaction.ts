@@ -1,11 +1,11 @@
-import { recordFlags } from '../../codec.ts'
+import { recordFlags, recordState } from '../../codec.ts'
 
 /** What streams hold of jobs that left, kept in proportion to what lives. */
 export const compaction: string = /* lua */ `
 local function isLive(s, phase, at)
-  if not s or byte(s, 1) ~= phase then return false end
-  local f, since = sunpack('>HxxxI6', s, 2)
-  return since == at and band(f, ${recordFlags.stub}) == 0
+  if not s or band(sunpack('>I3', s), ${recordFlags.stub}) ~= 0 then return false end
+  local since, _, _, present = sunpack('${recordState}', s, #s + 1 - sunpack('>I4', s, #s - 3))
+  return since == at and present == phase
 end
 
 -- Drops entries from the head of a stream: ids that still stand there move to the index.

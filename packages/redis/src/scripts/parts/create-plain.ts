@@ -1,4 +1,4 @@
-import { recordHead, recordState } from '../../codec.ts'
+import { recordHead, recordRest, recordState, stateLength } from '../../codec.ts'
 
 /**
  * Plain creations: jobs that are ready at once and have nothing but their payload. Those of one queue, name and state come
@@ -17,13 +17,14 @@ end
 local function createPlain(group, outcomes)
   local items, queue, name, version, prio, f, blob = unpack(group)
   local n, ids, seqs, sets, middles = #items / 2, {}, {}, {}, {}
-  local first = spack('${recordHead}', 3, f, 1, now, #blob, 0)
-  local last = spack('${recordState}', now, 0, #blob) .. blob
+  local first = spack('${recordHead}', f, prio, #queue, #name, 0, version) .. queue .. name
+  local last = spack('${recordState}', now, 0, 1, 3, 0, #blob) .. blob .. spack('>I4', ${stateLength + 4} + #blob)
   for i = 1, n do
     local id, payload, seq = items[2 * i - 1], items[2 * i], spack('>I6', nextSeq())
     local middle = middles[#payload]
     if not middle then
-      middle = spack('>I6HHHHI4I4', now, prio, #queue, #name, 0, version, #payload) .. queue .. name
+      -- All but the place, which stands first and is another for each.
+      middle = sub(spack('${recordRest}', 0, now, #payload), 7)
       middles[#payload] = middle
     end
     ids[i], seqs[i] = id, seq
@@ -37,12 +38,12 @@ local function createPlain(group, outcomes)
     return
   end
   changed = true
-  local list, entered, told = listIn(listIn(pushed, queue), prio), listIn(listIn(streams, 3), now), #outcomes
-  local listed, held = #list, #entered
+  local list, entered = listIn(listIn(pushed, queue), prio), listIn(listIn(streams, 3), now)
+  local listed, filed, answered = #list, #entered, #outcomes
   for i = 1, n do
     list[listed + i] = seqs[i] .. ids[i]
-    entered[held + i] = ids[i]
-    outcomes[told + i] = 0
+    entered[filed + i] = ids[i]
+    outcomes[answered + i] = 0
   end
   queuesSeen[queue], namesSeen[name] = true, true
   woke[queue] = (woke[queue] or 0) + n

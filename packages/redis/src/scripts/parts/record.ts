@@ -1,4 +1,19 @@
-import { recordFlags, recordHead, recordRest, recordRun, recordState, stateNames } from '../../codec.ts'
+import {
+  never,
+  recordFlags,
+  recordHead,
+  recordRest,
+  recordRuns,
+  recordState,
+  runBegun,
+  runEnded,
+  runLengths,
+  runWhole,
+  stateLength,
+  stateNames,
+} from '../../codec.ts'
+
+const { none, begunAhead, ended, whole, wholeAhead } = recordRuns
 
 /**
  * A job's record in Lua: the same layout as in codec.ts. Texts are never looked into; a state is an opaque piece of which
@@ -8,29 +23,50 @@ import { recordFlags, recordHead, recordRest, recordRun, recordState, stateNames
 export const record: string = /* lua */ `
 local AWAITING, SCHEDULED, READY, ACTIVE, PARKED, SUCCEEDED, FAILED, DELETED = 1, 2, 3, 4, 5, 6, 7, 8
 local PHASES = { 'awaiting', 'scheduled', 'ready', 'active', 'parked', 'succeeded', 'failed', 'deleted' }
-local BIN, RUN, EXTRA, LONG, HANDED, WAITING, CHILDREN, PREFETCHED, NOTED, STUB, FRAIL, QUIET = ${Object.values(recordFlags).join(', ')}
-local KEPT = BIN + LONG + HANDED + WAITING + CHILDREN + PREFETCHED + NOTED + STUB + FRAIL + QUIET
+local BIN, EXTRA, LONG, HANDED, WAITING, CHILDREN, PREFETCHED, NOTED, STUB, FRAIL, QUIET = ${Object.values(recordFlags).join(', ')}
+local KEPT = BIN + LONG + HANDED + WAITING + CHILDREN + NOTED + STUB + FRAIL + QUIET
 local NAMES = { ${stateNames.map((name) => `'${name}'`).join(', ')} }
+
+local RUN_LENGTHS = { [0] = ${runLengths.join(', ')} }
+
+-- ran, cfp, ccall, fp, call, ready, claimed: what the state that stands from one place on says of its run, or nothing.
+local function runOf(s, from)
+  local at, _, _, _, kind, size, p = sunpack('${recordState}', s, from)
+  p = p + size
+  if kind == ${none} then return end
+  if kind >= ${whole} then return sunpack('${runWhole}', s, p) end
+  local before = from - sunpack('>I4', s, from - 4)
+  if kind == ${ended} then
+    local ran, cfp, ccall = sunpack('${runEnded}', s, p)
+    return ran, cfp, ccall, select(4, runOf(s, before))
+  end
+  local fp, number = sunpack('${runBegun}', s, p)
+  local ready = sunpack('>I6', s, before)
+  return ${never}, NOBODY, 0, fp, number, ready, at
+end
 
 -- All fields a job will ever have stand in one constructor: a table that grows costs more than the rest of this.
 local function parse(id, s)
-  local phase, f, n, at, cl, attempt, p = sunpack('${recordHead}', s)
-  local ran, cfp, ccall, fp, number, ready, claimed
-  if band(f, RUN) ~= 0 then ran, cfp, ccall, fp, number, ready, claimed, p = sunpack('${recordRun}', s, p) end
-  local seq, created, prio, ql, nl, crashes, version, pl, queueAt = sunpack('${recordRest}', s, p)
+  local f, prio, ql, nl, crashes, version, queueAt = sunpack('${recordHead}', s)
   local nameAt = queueAt + ql
-  local xs = ''
-  p = nameAt + nl
-  local name = sub(s, nameAt, p - 1)
+  local p = nameAt + nl
+  local name, xs = sub(s, nameAt, p - 1), ''
+  local seq, created, pl
+  seq, created, pl, p = sunpack('${recordRest}', s, p)
   if band(f, EXTRA) ~= 0 then
     local size = sunpack('>I4', s, p)
     xs = sub(s, p + 4, p + 3 + size)
     p = p + 4 + size
   end
+  local from = #s + 1 - sunpack('>I4', s, #s - 3)
+  local at, attempt, n, phase, kind, size, curAt = sunpack('${recordState}', s, from)
+  local ran, cfp, ccall, fp, number, ready, claimed = runOf(s, from)
+  f = band(f, KEPT)
+  if kind == ${begunAhead} or kind == ${wholeAhead} then f = f + PREFETCHED end
   return {
-    id = id, phase = phase, f = band(f, KEPT), prio = prio, attempt = attempt, crashes = crashes, n = n, at = at,
+    id = id, phase = phase, f = f, prio = prio, attempt = attempt, crashes = crashes, n = n, at = at,
     seq = seq, created = created, version = version, queue = sub(s, queueAt, nameAt - 1), name = name,
-    cur = cl > 0 and sub(s, -cl) or '', hist = sub(s, p + pl, -cl - 13), xs = xs, x = nil,
+    cur = sub(s, curAt, curAt + size - 1), hist = sub(s, p + pl, from - 1), xs = xs, x = nil,
     ready = ready, claimed = claimed, ran = ran, fp = fp, call = number, cfp = cfp, ccall = ccall,
     payload = sub(s, p, p + pl - 1), phase0 = phase, n0 = n, fp0 = fp, dirty = nil, packed = nil, gone = nil,
   }
@@ -57,21 +93,26 @@ local function isQuiet(x)
   return true
 end
 
+-- A state as it stands in a record; the length of all comes last.
+local function written(j, kind, run)
+  return spack('${recordState}', j.at, j.attempt, j.n, j.phase, kind, #j.cur) .. j.cur .. run
+    .. spack('>I4', ${stateLength + 4} + #j.cur + #run)
+end
+
 local function pack(j)
   local xs = j.xs
   if j.x then
     xs = next(j.x) ~= nil and mpack(j.x) or ''
     if isQuiet(j.x) then set(j, QUIET) else unset(j, QUIET) end
   end
-  local f, run = j.f, ''
+  local f, kind, run = band(j.f, KEPT), ${none}, ''
   if j.claimed then
-    f = f + RUN
-    run = spack('${recordRun}', j.ran, j.cfp, j.ccall, j.fp, j.call, j.ready, j.claimed)
+    kind, run = has(j, PREFETCHED) and ${wholeAhead} or ${whole}, spack('${runWhole}', j.ran, j.cfp, j.ccall, j.fp, j.call, j.ready, j.claimed)
   end
   if xs ~= '' then f = f + EXTRA; xs = spack('>I4', #xs) .. xs end
-  return spack('${recordHead}', j.phase, f, j.n, j.at, #j.cur, j.attempt) .. run
-    .. spack('${recordRest}', j.seq, j.created, j.prio, #j.queue, #j.name, j.crashes, j.version, #j.payload)
-    .. j.queue .. j.name .. xs .. j.payload .. j.hist .. spack('${recordState}', j.at, j.attempt, #j.cur) .. j.cur
+  return spack('${recordHead}', f, j.prio, #j.queue, #j.name, j.crashes, j.version) .. j.queue .. j.name
+    .. spack('${recordRest}', j.seq, j.created, #j.payload) .. xs .. j.payload
+    .. j.hist .. written(j, kind, run)
 end
 
 -- A state the storage enters by itself.
@@ -124,8 +165,11 @@ end
 -- Enters a state: the present one goes to the history, of which the last 200 records are kept.
 local function push(j, blob)
   if j.cur ~= '' then
-    local hist = j.hist .. spack('${recordState}', j.at, j.attempt, #j.cur) .. j.cur
-    if j.n >= 200 then hist = sub(hist, 13 + sunpack('>I4', hist, 9)) end
+    local hist = j.hist .. written(j, ${none}, '')
+    if j.n >= 200 then
+      local _, _, _, _, kind, size = sunpack('${recordState}', hist)
+      hist = sub(hist, ${stateLength + 5} + size + RUN_LENGTHS[kind])
+    end
     j.hist = hist
   end
   j.n = j.n + 1
