@@ -1,6 +1,7 @@
 import type { Claim, ClaimedJob, StateInput } from '@q/core/storage'
 import { claimToken, entered } from '@q/core/storage'
 import { type Cold, decodeCold, readPayload } from './codec.ts'
+import { cutAfter } from './cut-ready.ts'
 import { enterState } from './enter-state.ts'
 import { holdersOf, passOn, setAside, shutFor, takeGates } from './gates.ts'
 import { type Queue, isLimited, isPaused, roomIn } from './queue-book.ts'
@@ -114,7 +115,7 @@ function drain(
   }
 }
 
-/** Consecutive plain jobs change from ready to leased in two statements, however many they are. */
+/** Consecutive plain jobs change from ready to leased in a few statements, however many they are. */
 function takePlain(
   store: Store,
   { session, call, token, state }: Claimer,
@@ -129,6 +130,7 @@ function takePlain(
   const [countedPriority, countedSeq] = lastCounted === undefined ? [-1, -1] : [lastCounted.priority, lastCounted.seq]
   const range = [queue.n, first.priority, first.seq, last.priority, last.seq] as const
   const word = store.words.number('state', state.name)
+  cutAfter(store, queue.n, last.priority, last.head, last.last, last.seq)
   store.db.run(leaseTaken, session.n, call, now, word, countedPriority, countedSeq, ...range)
   store.db.run(dropTaken, ...range)
   store.queues.count(queue, 'ready', -rows.length)

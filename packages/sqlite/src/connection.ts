@@ -44,11 +44,21 @@ export class Connection {
   #prepare(statement: { readonly sql: (tables: Tables) => string }): Sqlite.Statement<Bound[], unknown> {
     let prepared = this.#prepared.get(statement)
     if (prepared === undefined) {
-      prepared = this.database.prepare<Bound[], unknown>(statement.sql(this.tables))
+      prepared = this.database.prepare<Bound[], unknown>(veiled(statement.sql(this.tables)))
       this.#prepared.set(statement, prepared)
     }
     return prepared
   }
+}
+
+/**
+ * SQLite peeks at the values it plans with, and plans anew at every run because they may have changed: for most of our
+ * statements that takes far longer than running them. Behind a select of its own a value is not peeked at. Rows that
+ * are only inserted, and single ones found by their key, need no plan.
+ */
+function veiled(sql: string): string {
+  const isPlanned = !/\bvalues\b/.test(sql) && !/ where (id|n) = \?$/.test(sql)
+  return isPlanned ? sql.replaceAll('?', '(select ?)') : sql
 }
 
 /** Opens a file, or the memory; nothing of ours is looked at or changed yet. */

@@ -2,12 +2,21 @@ import type { CreateOutcome, Edge, FinalPhase, JobId, NewJob, StateInput } from 
 import { defaultPriority, isFinalPhase, replacedBy, unmetBy, whyInvalidJob } from '@q/core/storage'
 import { maxPayload } from './capabilities.ts'
 import { type Cold, encodeCold, packState } from './codec.ts'
+import {
+  type Placed,
+  created,
+  createPlain,
+  createPlainJob,
+  exists,
+  isKnown,
+  isPlain,
+  place,
+  rememberCreation,
+} from './create-plain.ts'
 import { isMetBy, maskOf, openEdge } from './edges.ts'
 import { arrive, enterState, queueNamed } from './enter-state.ts'
-import { addRun } from './runs.ts'
-import type { Bound } from './statement.ts'
-import { addJob, addJobs, addReadies, addTag, anyStub, dropPlaces, hasStub, plainChunk } from './statements/create.ts'
-import { addReady, hasJob } from './statements/job.ts'
+import { addJob } from './statements/create.ts'
+import { hasJob } from './statements/job.ts'
 import { release, settle } from './settle.ts'
 import type { Store } from './store.ts'
 import { type StoredJob, loadJob, makeRare, phaseIn, saveJob, writeHistory } from './stored-job.ts'
@@ -31,7 +40,7 @@ export function createJobs(store: Store, list: readonly NewJob[]): CreateOutcome
       continue
     }
     if (isPlain(job)) {
-      plain.push({ job, index })
+      plain.push(place(job, index))
       continue
     }
     storePlain()
@@ -44,118 +53,6 @@ export function createJobs(store: Store, list: readonly NewJob[]): CreateOutcome
   }
   storePlain()
   return outcomes
-}
-
-/** A job and where it stands in its list. */
-interface Placed {
-  readonly job: NewJob
-  readonly index: number
-}
-
-/** Ready at once, and nothing about it that another job, a key, a gate or the time could change. */
-function isPlain({ state, after, unique, gates, expires }: NewJob): boolean {
-  return (
-    state.phase === 'ready' &&
-    after === undefined &&
-    unique === undefined &&
-    expires === undefined &&
-    (gates === undefined || gates.length === 0) &&
-    state.reason === undefined &&
-    state.data === undefined &&
-    state.error === undefined
-  )
-}
-
-/** Jobs of one kind, one after the other, travel many in one statement; the rest one by one. */
-function createPlain(store: Store, jobs: readonly Placed[], outcomes: CreateOutcome[]): void {
-  const mayBeStub = store.db.get(anyStub) !== undefined
-  let chunk: readonly Placed[]
-  for (let start = 0; start < jobs.length; start += chunk.length) {
-    chunk = mayBeStub ? [jobs[start]!] : chunkFrom(jobs, start)
-    if (chunk.length === plainChunk && createChunk(store, chunk, outcomes)) continue
-    for (const { job, index } of chunk) outcomes[index] = createPlainJob(store, job, mayBeStub)
-  }
-}
-
-/** A whole chunk of jobs that differ in nothing but their ids and contents; or one alone. */
-function chunkFrom(jobs: readonly Placed[], start: number): readonly Placed[] {
-  const { job: first } = jobs[start]!
-  const chunk = jobs.slice(start, start + plainChunk)
-  const isWhole = chunk.length === plainChunk && chunk.every(({ job }) => isAlike(job, first))
-  return isWhole ? chunk : [jobs[start]!]
-}
-
-function isAlike(job: NewJob, first: NewJob): boolean {
-  return (
-    job.name === first.name &&
-    job.queue === first.queue &&
-    job.version === first.version &&
-    job.priority === first.priority &&
-    job.state.name === first.state.name &&
-    job.by === first.by &&
-    (job.keep === undefined) === (first.keep === undefined) &&
-    job.recurring === undefined &&
-    (job.tags === undefined || job.tags.length === 0)
-  )
-}
-
-/** False when one of them is there already: then the others are taken back. */
-function createChunk(store: Store, chunk: readonly Placed[], outcomes: CreateOutcome[]): boolean {
-  const { job: first } = chunk[0]!
-  const queue = queueNamed(store, first.queue)
-  const shared = {
-    queue: queue.n,
-    name: store.words.number('job', first.name),
-    version: first.version,
-    priority: first.priority ?? defaultPriority,
-    state: store.words.number('state', first.state.name),
-    by: first.by ?? null,
-    now: store.now,
-    kept: first.keep === undefined ? 0 : 1,
-    seq: store.queues.takePlaces(chunk.length),
-  }
-  const rows: Bound[] = []
-  const ids: string[] = []
-  for (const { job } of chunk) {
-    ids.push(job.id)
-    rows.push(job.id, encodeCold(job), job.preview ?? null, job.payload)
-  }
-  if (store.db.runRows(addJobs, rows, shared) < chunk.length) {
-    store.db.run(dropPlaces, JSON.stringify(ids), shared.seq, shared.seq + chunk.length - 1)
-    return false
-  }
-  store.db.runRows(addReadies, ids, shared)
-  store.arrivals++
-  store.queues.count(queue, 'ready', chunk.length)
-  store.tally.row(shared.name, queue.n, store.now).created += chunk.length
-  store.wakes.queue(queue.name)
-  for (const { job, index } of chunk) {
-    store.wakes.job(job.id)
-    outcomes[index] = created
-  }
-  return true
-}
-
-function createPlainJob(store: Store, job: NewJob, mayBeStub: boolean): CreateOutcome {
-  const { now } = store
-  const { id, priority = defaultPriority } = job
-  if (mayBeStub && store.db.get(hasStub, id, now) !== undefined) return exists
-  // One that is there already makes no queue.
-  if (store.queues.find(job.queue) === undefined && store.db.get(hasJob, id) !== undefined) return exists
-  const queue = queueNamed(store, job.queue)
-  const name = store.words.number('job', job.name)
-  const state = store.words.number('state', job.state.name)
-  const seq = store.queues.takePlaces()
-  const row = [id, queue.n, name, job.version, priority, seq, now, state, job.by ?? null] as const
-  if (store.db.run(addJob, ...row, encodeCold(job), job.preview ?? null, job.payload) === 0) return exists
-  store.db.run(addReady, queue.n, priority, seq, id, now, name, 0, job.keep === undefined ? 0 : 1)
-  store.queues.count(queue, 'ready', 1)
-  store.tally.row(name, queue.n, now).created++
-  store.arrivals++
-  store.wakes.queue(queue.name)
-  store.wakes.job(id)
-  rememberCreation(store, job)
-  return created
 }
 
 /** Parents of the same list first. `path` holds the jobs that are waiting for this one to be created. */
@@ -193,7 +90,7 @@ function firstPlaces(list: readonly NewJob[]): ReadonlyMap<JobId, number> {
 function createJob(store: Store, input: NewJob): CreateOutcome {
   const reason = whyInvalidJob(input, maxPayload)
   if (reason !== null) return { ok: 'invalid', reason }
-  if (isPlain(input)) return createPlainJob(store, input, true)
+  if (isPlain(input)) return createPlainJob(store, place(input, 0), true)
   if (isKnown(store, input.id)) return exists
   const missing = input.after?.find((edge) => edge.missing !== 'met' && store.db.get(hasJob, edge.parent) === undefined)
   if (missing !== undefined) return { ok: 'orphan', missing: missing.parent }
@@ -214,10 +111,6 @@ function createJob(store: Store, input: NewJob): CreateOutcome {
   if (input.after !== undefined) attach(store, job, input.after)
   if (store.decisions.length > 0) settle(store)
   return holder === undefined ? created : { ok: 'created', replaced: holder }
-}
-
-function isKnown(store: Store, id: JobId): boolean {
-  return store.db.get(hasJob, id) !== undefined || store.db.get(hasStub, id, store.now) !== undefined
 }
 
 /** The rows of a job that is rare from its birth; its phase has put it nowhere yet. */
@@ -306,11 +199,3 @@ function attach(store: Store, child: StoredJob, edges: readonly Edge[]): void {
   if (unmet !== undefined) enterState(store, child, { to: unmet })
   else if (last !== undefined && open === 0) release(store, child, last.parent, last.end)
 }
-
-function rememberCreation(store: Store, { id, tags, recurring }: NewJob): void {
-  for (const tag of tags ?? []) store.db.run(addTag, tag, id)
-  if (recurring !== undefined) addRun(store, recurring.id, id, recurring.at)
-}
-
-const created: CreateOutcome = Object.freeze({ ok: 'created' })
-const exists: CreateOutcome = Object.freeze({ ok: 'exists' })

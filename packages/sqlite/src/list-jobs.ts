@@ -1,11 +1,13 @@
 import type { JobId, JobQuery, JobSummary, Ms, Page, PageRequest, Phase } from '@q/core/storage'
 import { isFinalPhase, isJobId, matchesQuery, phases } from '@q/core/storage'
+import { longestSpan } from './capabilities.ts'
 import { phaseNumber } from './codec.ts'
 import type { Connection } from './connection.ts'
 import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import { type EntryKey, endOfWalk, narrowed, narrowing } from './narrow.ts'
 import { statement } from './statement.ts'
 import {
+  type EntryKind,
   type EntrySource,
   type ViewRow,
   childIds,
@@ -179,8 +181,9 @@ function streamsOf(
 }
 
 /** In which rows the jobs of a phase stand. */
-function kindsOf(phase: Phase): readonly ('ready' | 'active' | 'done' | 'rare')[] {
-  if (phase === 'ready' || phase === 'active') return ['rare', phase]
+function kindsOf(phase: Phase): readonly EntryKind[] {
+  if (phase === 'ready') return ['rare', 'ready', 'span']
+  if (phase === 'active') return ['rare', 'active']
   return isFinalPhase(phase) ? ['rare', 'done'] : ['rare']
 }
 
@@ -234,7 +237,9 @@ function* byClaim(db: Connection, query: JobQuery, cursor?: Cursor): Generator<S
     if (queue === undefined) continue
     const after = index === 0 && cursor?.queue === name ? cursor : { priority: -1, seq: -1 }
     const lines = [
-      places(after, ({ priority, seq }) => db.all(claimOrder, queue.n, priority, seq, chunkSize)),
+      places(after, ({ priority, seq }) =>
+        db.all(claimOrder, queue.n, priority, seq - longestSpan, priority, seq, chunkSize),
+      ),
       places(after, ({ priority, seq }) => db.all(sleepersOf, queue.n, priority, seq, chunkSize)),
     ]
     for (const { id } of merged(lines, (a, b) => a.priority - b.priority || a.seq - b.seq)) yield stepTo(look(db, id)!)

@@ -67,8 +67,11 @@ const gateRow = statement<[string], { used: number; full_at: number }>(
   (t) => `select used, full_at from ${t.gate} where key = ?`,
 )
 const holders = statement<[string, number], { id: string }>((t) => `select id from ${t.hold} where key = ? limit ?`)
-const aheadReady = statement<[number, number, number, number], { n: number }>(
-  (t) => `select count(*) as n from (select 1 from ${t.ready} where queue = ? and (priority, seq) < (?, ?) limit ?)`,
+/** Of the row it stands in itself, those before it. */
+const aheadReady = statement<[number, number, number, number, number, number], { n: number }>(
+  (t) => `select coalesce(sum(n), 0) as n from (
+    select min(last - born + 1, iif(priority = ?, ? - seq, last - born + 1)) as n
+    from ${t.ready} where queue = ? and (priority, seq) < (?, ?) limit ?)`,
 )
 const aheadAsleep = statement<[number, number, number, number], { n: number }>(
   (
@@ -268,8 +271,9 @@ function standingOf(db: Connection, seen: Seen, now: number): Standing {
 }
 
 function aheadOf(db: Connection, { row }: Seen, queue: number): { value: number; exact: boolean } {
-  const place = [queue, row.priority, row.seq, mostAhead + 1] as const
-  const value = db.get(aheadReady, ...place)!.n + db.get(aheadAsleep, ...place)!.n
+  const { priority, seq } = row
+  const place = [queue, priority, seq, mostAhead + 1] as const
+  const value = db.get(aheadReady, priority, seq, ...place)!.n + db.get(aheadAsleep, ...place)!.n
   return { value: Math.min(value, mostAhead), exact: value <= mostAhead }
 }
 

@@ -47,9 +47,9 @@ export function narrowing(query: JobQuery, tables: Tables, source: EntrySource):
 
 /** The entry with which a walk of so many steps along an index ends; undefined when the index ends before. */
 export function endOfWalk(db: Connection, source: EntrySource, from: EntryKey, steps: number): EntryKey | undefined {
-  const { table, where, onwards, order } = source
-  const query = sql<EntryKey>`select r.at, r.id from ${sql.table(table)} r where ${sql.raw(where)}
-    and (r.at, r.id) ${sql.raw(onwards)} (${from.at}, ${from.id}) order by ${sql.raw(order)} limit 1 offset ${steps - 1}`
+  const { id, where, onwards, order } = source
+  const query = sql<EntryKey>`select r.at, ${sql.raw(id)} as id from ${sql.raw(source.from)} where ${sql.raw(where)}
+    and (r.at, ${sql.raw(id)}) ${sql.raw(onwards)} (${from.at}, ${from.id}) order by ${sql.raw(order)} limit 1 offset ${steps - 1}`
   return run<EntryKey>(db, query)[0]
 }
 
@@ -62,9 +62,10 @@ export function narrowed(
   conditions: readonly RawBuilder<unknown>[],
 ): ViewRow[] {
   const { rows, where, onwards, backwards, order } = source
-  const end = to === undefined ? sql`` : sql`and (r.at, r.id) ${sql.raw(`${backwards}=`)} (${to.at}, ${to.id})`
+  const id = sql.raw(source.id)
+  const end = to === undefined ? sql`` : sql`and (r.at, ${id}) ${sql.raw(`${backwards}=`)} (${to.at}, ${to.id})`
   const query = sql<ViewRow>`${sql.raw(rows)} and ${sql.raw(where)}
-    and (r.at, r.id) ${sql.raw(onwards)} (${from.at}, ${from.id}) ${end}
+    and (r.at, ${id}) ${sql.raw(onwards)} (${from.at}, ${from.id}) ${end}
     and ${sql.join(conditions, sql` and `)} order by ${sql.raw(order)}`
   return run<ViewRow>(db, query)
 }

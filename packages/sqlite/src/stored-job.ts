@@ -1,6 +1,7 @@
 import type { ClaimToken, JobId, Ms, Phase, StateInput } from '@q/core/storage'
 import { claimToken, defaultCrashLimit } from '@q/core/storage'
 import { type Cold, type Rest, decodeCold, decodeRest, encodeRest, phaseNumber, phaseOf } from './codec.ts'
+import { cutOut, isInLine } from './cut-ready.ts'
 import type { Queue } from './queue-book.ts'
 import type { SessionState } from './session-book.ts'
 import {
@@ -14,7 +15,6 @@ import {
   findJob,
   findLeaseAnywhere,
   findMore,
-  findReady,
   forgetHistory,
   markLease,
   markReady,
@@ -134,7 +134,7 @@ function loadRare(store: Store, row: JobRow, more: MoreRow): StoredJob {
 function loadPlain(store: Store, row: JobRow): StoredJob {
   const done = store.db.get(findDone, row.id)
   if (done !== undefined) return plainFinal(store, row, done)
-  if (store.db.get(findReady, row.queue, row.priority, row.seq) !== undefined) return plainReady(store, row)
+  if (isInLine(store, row.queue, row.priority, row.seq)) return plainReady(store, row)
   return plainActive(store, row, store.db.get(findLeaseAnywhere, row.id)!)
 }
 
@@ -236,6 +236,7 @@ export function makeRare(store: Store, job: StoredJob): void {
   job.derived = []
   switch (phaseIn(job)) {
     case 'ready':
+      cutOut(store, job.queue.n, job.priority, job.seq)
       store.db.run(markReady, job.queue.n, job.priority, job.seq)
       return
     case 'active':

@@ -17,6 +17,12 @@ export function jobs(count: number, over: Partial<NewJob> = {}): NewJob[] {
   return Array.from({ length: count }, () => job(over))
 }
 
+/** Jobs whose ids sort as they come, like those of a client. */
+export function growing(count: number, over: Partial<NewJob> = {}): NewJob[] {
+  const ids = Array.from({ length: count }, newId).sort()
+  return ids.map((id) => job({ ...over, id }))
+}
+
 export const asking = (max: number): Claim => ({
   max,
   queues: [{ name: 'mail' }],

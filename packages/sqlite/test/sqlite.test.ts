@@ -11,11 +11,12 @@ import { openChild } from '@q/testkit'
 import { whyTooOld } from '../src/connection.ts'
 import { releasePlain, finishPlain } from '../src/statements/apply.ts'
 import { dropTaken, leaseTaken, pickReady } from '../src/statements/claim.ts'
-import { addJob } from '../src/statements/create.ts'
-import { addReady, dueOf, findDone, findJob, findLease, findMore } from '../src/statements/job.ts'
-import { newest, oldest, viewActive, viewDone, viewRare, viewReady } from '../src/statements/views.ts'
+import { addJob, addReadies, lastOfSpan } from '../src/statements/create.ts'
+import { addReady, addRest, dueOf, findDone, findJob, findLease, findMore, findReady } from '../src/statements/job.ts'
+import { claimOrder, newest, oldest, viewActive, viewDone, viewRare, viewReady } from '../src/statements/views.ts'
+import { createTables } from '../src/migrations/0001-create-tables.ts'
 import { tablesOf } from '../src/tables.ts'
-import { asking, drain, job, jobs, newId, succeeded } from './jobs.ts'
+import { asking, drain, growing, job, jobs, newId, succeeded } from './jobs.ts'
 import { scratchFolder } from './scratch.ts'
 
 let folder: Awaited<ReturnType<typeof scratchFolder>>
@@ -48,6 +49,17 @@ async function until(what: string, probe: () => boolean | Promise<boolean>): Pro
     if (performance.now() > deadline) throw new Error(`did not happen: ${what}`)
     await pause(5)
   }
+}
+
+/** Every job that waits, page by page. */
+async function pages(storage: SqliteStorage, order: 'newest' | 'oldest' | 'claim'): Promise<string[]> {
+  const ids: string[] = []
+  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+    const page = await storage.monitor.list({ phase: ['ready'] }, { limit: 70, order, cursor })
+    ids.push(...page.items.map(({ id }) => id))
+    cursor = page.next
+  }
+  return ids
 }
 
 function countIn(database: Database.Database, table: string): number {
@@ -346,6 +358,39 @@ describe('a file that cannot be used', () => {
     })
   })
 
+  test('a file of the first version keeps its jobs in their order', async () => {
+    const [first, second, rare, running] = growing(4)
+    const database = new Database(path)
+    for (const sql of createTables(tablesOf(undefined))) database.exec(sql)
+    database.exec(`create table q_meta (key text primary key, value) without rowid;
+      insert into q_meta values ('q.schema', 1);
+      insert into q_word values (1, 'job', 'send'), (2, 'state', 'enqueued'), (3, 'state', 'processing');
+      insert into q_queue (n, name, ready, active) values (1, 'mail', 3, 1);
+      update q_queue set seq = 5 where n = 0;
+      insert into q_session values (1, 'other', 'other', 60000, '{}', 1000, 1000, null, 1, 0, null)`)
+    const places = [second, running, rare, first]
+    const addOld = database.prepare("insert into q_job values (?, 1, 1, 1, 100, ?, 1000, 2, 'ada', null, null, '{}')")
+    for (const [at, place] of places.entries()) addOld.run(place!.id, at + 1)
+    const wait = database.prepare('insert into q_ready values (1, 100, ?, ?, 1000, 1, ?, 0)')
+    wait.run(1, second!.id, 0)
+    wait.run(4, first!.id, 0)
+    wait.run(5, rare!.id, 1)
+    database.prepare('insert into q_lease values (1, ?, 1, 1, 1, 100, 2, 2000, 1000, 3, 0, 0, 0)').run(running!.id)
+    database
+      .prepare(`insert into q_more (id, phase, at, queue, priority, seq, n, state, by, attempt, crashes, ready_at, rest)
+        values (?, 2, 3000, 1, 100, 5, 2, 'enqueued', 'bob', 0, 0, 3000, '{}')`)
+      .run(rare!.id)
+    database.close()
+    const storage = open()
+    const listed = await storage.monitor.list({}, { limit: 10, order: 'oldest' })
+    expect(listed.items.map(({ id }) => id)).toEqual([first!.id, second!.id, running!.id, rare!.id])
+    expect(await storage.jobs.create([first!])).toEqual([{ ok: 'exists' }])
+    const late = job()
+    await storage.jobs.create([late])
+    expect(await drain(storage, 'server')).toEqual([second!.id, first!.id, rare!.id, late.id])
+    expect(await storage.monitor.get([running!.id])).toMatchObject([{ state: { phase: 'active', by: 'other' } }])
+  })
+
   test.each(['a"; drop table users; --', 'Jobs', 'a b', '1a', '', 'ä', "x'", 'a'.repeat(49), 'a\0b'])(
     'the namespace %j is refused before anything is opened',
     (namespace) => {
@@ -389,6 +434,10 @@ describe('what a call costs', () => {
       findLease,
       addJob,
       addReady,
+      addReadies,
+      addRest,
+      findReady,
+      lastOfSpan,
       pickReady,
       leaseTaken,
       dropTaken,
@@ -406,6 +455,9 @@ describe('what a call costs', () => {
     Object.entries({
       'newest ready': newest.ready,
       'oldest ready': oldest.ready,
+      'newest spans': newest.span,
+      'oldest spans': oldest.span,
+      'ready in the order of claims': claimOrder,
       'newest ended': newest.done,
       'oldest ended': oldest.done,
       'newest rare': newest.rare,
@@ -448,6 +500,53 @@ describe('what a call costs', () => {
     }
     expect(await storage.monitor.count({ name: ['signal'] }, 10_000)).toEqual({ value: 5, exact: true })
     expect(await storage.monitor.count({ name: ['signal'] }, 100)).toMatchObject({ exact: false })
+  })
+
+  test('jobs of one list share a row among the ready ones, until one of them is taken out', async () => {
+    const storage = open()
+    const [first, ...list] = growing(1001)
+    await storage.jobs.create([first!])
+    await storage.jobs.create(list)
+    const database = new Database(path, { readonly: true })
+    expect(countIn(database, 'q_ready')).toBe(2)
+    const gone = list[500]!
+    const change = { id: gone.id, from: ['ready' as const], to: { name: 'deleted', phase: 'deleted' as const } }
+    expect(await storage.jobs.apply([change])).toMatchObject([{ ok: 'applied' }])
+    expect(countIn(database, 'q_ready')).toBe(3)
+    const left = list.filter(({ id }) => id !== gone.id).map(({ id }) => id)
+    expect(await pages(storage, 'oldest')).toEqual([first!.id, ...left])
+    expect(await pages(storage, 'newest')).toEqual([first!.id, ...left].toReversed())
+    expect(await pages(storage, 'claim')).toEqual([first!.id, ...left])
+    expect(await storage.monitor.standing(list[900]!.id)).toMatchObject({ ahead: { value: 900, exact: true } })
+    expect(await drain(storage, 'server')).toEqual([first!.id, ...left])
+    expect(countIn(database, 'q_ready')).toBe(0)
+    database.close()
+  })
+
+  test('lists whose ids lie between each other are listed by their ids and run in their order', async () => {
+    const storage = open()
+    const ids = growing(120)
+    const even = ids.filter((_, at) => at % 2 === 0)
+    const odd = ids.filter((_, at) => at % 2 === 1)
+    const other = jobs(40, { priority: 7 })
+    // One call, so that all are ready at the same instant.
+    await storage.jobs.create([...even, ...other, ...odd])
+    const sorted = [...ids, ...other].map(({ id }) => id).toSorted()
+    expect(await pages(storage, 'oldest')).toEqual(sorted)
+    expect(await pages(storage, 'newest')).toEqual(sorted.toReversed())
+    expect(await drain(storage, 'server')).toEqual([...other, ...even, ...odd].map(({ id }) => id))
+  })
+
+  test('of a list that was stored in part only the rest is stored', async () => {
+    const storage = open()
+    const list = growing(90)
+    await storage.jobs.create([list[30]!, list[77]!])
+    const outcomes = await storage.jobs.create(list)
+    expect(outcomes.flatMap(({ ok }, at) => (ok === 'exists' ? [at] : []))).toEqual([30, 77])
+    expect(await storage.jobs.create(list)).toEqual(list.map(() => ({ ok: 'exists' })))
+    const rest = list.filter((_, at) => at !== 30 && at !== 77)
+    expect(await drain(storage, 'server')).toEqual([list[30]!, list[77]!, ...rest].map(({ id }) => id))
+    expect((await storage.monitor.counts()).byPhase).toMatchObject({ ready: 0, succeeded: 90 })
   })
 
   test('a job that is run once writes no row that only rare jobs have', async () => {

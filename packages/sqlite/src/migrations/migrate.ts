@@ -2,9 +2,10 @@ import { QError } from '@q/core/storage'
 import type { Database } from '../connection.ts'
 import type { Tables } from '../tables.ts'
 import { createTables } from './0001-create-tables.ts'
+import { spanReadyJobs } from './0002-span-ready-jobs.ts'
 
 /** Append only: the number of a migration is its place in here. */
-const migrations: readonly ((tables: Tables) => readonly string[])[] = [createTables]
+const migrations: readonly ((tables: Tables) => readonly string[])[] = [createTables, spanReadyJobs]
 
 export const schemaVersion: number = migrations.length
 

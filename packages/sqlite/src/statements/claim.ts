@@ -2,6 +2,9 @@ import type { Payload } from '@q/core/storage'
 import { type Statement, statement } from '../statement.ts'
 
 export interface PickedRow {
+  /** Where the row among the ready ones begins, and the last job of it. */
+  readonly head: number
+  readonly last: number
   readonly priority: number
   readonly seq: number
   readonly id: string
@@ -16,18 +19,21 @@ export interface PickedRow {
 
 /** The first of a queue: the key of `ready` is the order in which jobs are claimed, and there is no other predicate. */
 export const pickReady: Statement<[number, number], PickedRow> = statement(
-  (t) => `select r.priority, r.seq, r.id, r.at, r.rare, r.name, j.version, j.created, j.cold, j.payload
-    from ${t.ready} r cross join ${t.job} j on j.id = r.id
-    where r.queue = ? order by r.priority, r.seq limit ?`,
+  (t) => `select r.seq as head, r.last, r.priority, r.seq + j.seq - r.born as seq, j.id, r.at, r.rare, r.name,
+    j.version, j.created, j.cold, j.payload
+    from ${t.ready} r cross join ${t.job} j on j.seq between r.born and r.last
+    where r.queue = ? order by r.priority, r.seq, j.seq limit ?`,
 )
 
-/** Leases for a range of plain ready jobs. What lies behind the counted ones is taken in advance. */
+/** Leases for all jobs of a range of plain rows. What lies behind the counted ones is taken in advance. */
 export const leaseTaken: Statement<
   [number, number, number, number, number, number, number, number, number, number, number]
 > = statement(
   (t) => `insert into ${t.lease}
-    select ?, id, ?, queue, name, priority, seq, ?, at, ?, 0, kept, case when (priority, seq) > (?, ?) then 1 else 0 end
-    from ${t.ready} where queue = ? and (priority, seq) >= (?, ?) and (priority, seq) <= (?, ?)`,
+    select ?, j.id, ?, r.queue, r.name, r.priority, j.seq, ?, r.at, ?, 0, r.kept,
+      case when (r.priority, j.seq) > (?, ?) then 1 else 0 end
+    from ${t.ready} r cross join ${t.job} j on j.seq between r.born and r.last
+    where r.queue = ? and (r.priority, r.seq) >= (?, ?) and (r.priority, r.seq) <= (?, ?)`,
 )
 export const dropTaken: Statement<[number, number, number, number, number]> = statement(
   (t) => `delete from ${t.ready} where queue = ? and (priority, seq) >= (?, ?) and (priority, seq) <= (?, ?)`,

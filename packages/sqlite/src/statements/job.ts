@@ -60,6 +60,13 @@ export interface LeaseRow {
   readonly extra: number
 }
 
+export interface ReadyRow {
+  readonly seq: number
+  /** Of a plain row, the place of its last job. */
+  readonly last: number
+  readonly rare: number
+}
+
 export interface DoneRow {
   readonly id: string
   readonly phase: number
@@ -100,8 +107,10 @@ export const findLease: Statement<[number, string], LeaseRow> = statement(
 export const findLeaseAnywhere: Statement<[string], LeaseRow> = statement(
   (t) => `select l.* from ${t.session} s cross join ${t.lease} l on l.session = s.n and l.id = ?`,
 )
-export const findReady: Statement<[number, number, number], { id: string }> = statement(
-  (t) => `select id from ${t.ready} where queue = ? and priority = ? and seq = ?`,
+/** The row of a queue that a place may stand in: spans do not overlap. */
+export const findReady: Statement<[number, number, number], ReadyRow> = statement(
+  (t) => `select seq, last, rare from ${t.ready}
+    where queue = ? and priority = ? and seq <= ? order by seq desc limit 1`,
 )
 
 export const markReady: Statement<[number, number, number]> = statement(
@@ -176,8 +185,16 @@ export const forgetHistory: Statement<[string, number]> = statement(
   (t) => `delete from ${t.history} where id = ? and n <= ?`,
 )
 
-export const addReady: Statement<[number, number, number, string, number, number, number, number]> = statement(
-  (t) => `insert into ${t.ready} values (?, ?, ?, ?, ?, ?, ?, ?)`,
+export const addReady: Statement<[number, number, number, number, number, string, number, number, number, number]> =
+  statement((t) => `insert into ${t.ready} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+/** The rest of a span, from a place on, gets a row of its own; the first row is shortened after that. */
+export const addRest: Statement<[number, number, number, number]> = statement(
+  (t) => `insert into ${t.ready} select r.queue, r.priority, j.seq, j.seq, r.last, j.id, r.at, r.name, 0, r.kept
+    from ${t.ready} r join ${t.job} j on j.seq = ?
+    where r.queue = ? and r.priority = ? and r.seq = ?`,
+)
+export const shortenReady: Statement<[number, number, number, number]> = statement(
+  (t) => `update ${t.ready} set last = ? where queue = ? and priority = ? and seq = ?`,
 )
 export const dropReady: Statement<[number, number, number]> = statement(
   (t) => `delete from ${t.ready} where queue = ? and priority = ? and seq = ?`,

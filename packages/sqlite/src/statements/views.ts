@@ -39,11 +39,18 @@ const ofJob = `j.id, j.version, j.created, j.seq as born, j.cold, n.text as name
   coalesce(j.preview, case when typeof(j.payload) = 'text' then substr(j.payload, 1, 256) end) as preview`
 const nothingRare = `null as command, null as due_at, null as last_error, null as rest, 0 as crashes`
 
-const ready = (t: Tables): string => `select ${ofJob}, q.name as queue, r.priority, r.seq, 2 as phase, w.text as state,
+const ofReady = `select ${ofJob}, q.name as queue, r.priority, j.seq, 2 as phase, w.text as state,
   1 as n, r.at, coalesce(j.by, '') as by, 0 as attempt, null as reason, null as error, null as error_preview,
-  null as remove_at, null as waited, null as ran, null as server, null as session, ${nothingRare}
-  from ${t.ready} r join ${t.job} j on j.id = r.id join ${t.queue} q on q.n = r.queue
-  join ${t.word} n on n.n = j.name join ${t.word} w on w.n = j.state where r.rare = 0`
+  null as remove_at, null as waited, null as ran, null as server, null as session, ${nothingRare}`
+
+const ready = (t: Tables): string => `${ofReady} from ${t.ready} r join ${t.job} j on j.seq = r.seq
+  join ${t.queue} q on q.n = r.queue join ${t.word} n on n.n = j.name join ${t.word} w on w.n = j.state
+  where r.rare = 0 and r.last = r.born`
+
+/** What a whole span shares is looked at before its jobs. */
+const spans = (t: Tables): string => `${ofReady} from ${t.ready} r cross join ${t.queue} q on q.n = r.queue
+  cross join ${t.word} n on n.n = r.name cross join ${t.job} j on j.seq between r.born and r.last
+  cross join ${t.word} w on w.n = j.state where r.rare = 0 and r.last > r.born`
 
 const active = (t: Tables): string => `select ${ofJob}, q.name as queue, r.priority, r.seq, 3 as phase, w.text as state,
   2 as n, r.at, s.server as by, 1 as attempt, null as reason, null as error, null as error_preview,
@@ -73,7 +80,11 @@ export const viewActive: Statement<[string], ViewRow> = statement(
   (t) => `${active(t)} and r.id = ? and r.session in (select n from ${t.session})`,
 )
 export const viewReady: Statement<[string], ViewRow> = statement(
-  (t) => `${ready(t)} and (r.queue, r.priority, r.seq) = (select queue, priority, seq from ${t.job} where id = ?)`,
+  (t) => `${ofReady} from ${t.job} j cross join ${t.ready} r on (r.queue, r.priority, r.seq) = (
+    select queue, priority, seq from ${t.ready} x where x.queue = j.queue and x.priority = j.priority and x.seq <= j.seq
+    order by x.seq desc limit 1)
+  join ${t.queue} q on q.n = r.queue join ${t.word} n on n.n = j.name join ${t.word} w on w.n = j.state
+  where j.seq = (select seq from ${t.job} where id = ?) and r.rare = 0 and r.last >= j.seq`,
 )
 
 /** Part of a list by (entered at, id), going on from a place. */
@@ -83,6 +94,7 @@ export type ErrorStream = Statement<[string, number, string, number], ViewRow>
 
 interface Streams {
   readonly ready: Stream
+  readonly span: Stream
   readonly active: Stream
   readonly done: PhaseStream
   readonly rare: PhaseStream
@@ -95,6 +107,11 @@ function streams(beyond: '<' | '>', direction: 'asc' | 'desc'): Streams {
   const onwards = `and (r.at, r.id) ${beyond} (?, ?) order by r.at ${direction}, r.id ${direction} limit ?`
   return {
     ready: statement((t) => `${ready(t)} ${onwards}`),
+    // Spans of one instant do not overlap: they come one after the other, and so do the jobs of each.
+    span: statement(
+      (t) => `${spans(t)} and (r.at, j.id) ${beyond} (?, ?)
+        order by r.at ${direction}, r.id ${direction}, j.seq ${direction} limit ?`,
+    ),
     active: statement((t) => `${active(t)} ${onwards}`),
     done: statement((t) => `${done(t)} and r.phase = ? ${onwards}`),
     rare: statement((t) => `${rare(t)} and r.phase = ? ${onwards}`),
@@ -109,7 +126,10 @@ export const oldest: Streams = streams('>', 'asc')
 /** One of these lists for queries that narrow it: where it comes from, and which way it goes. */
 export interface EntrySource {
   readonly rows: string
-  readonly table: string
+  /** Aliased r; with the jobs of its spans, aliased j. */
+  readonly from: string
+  /** The id of a job in there. */
+  readonly id: string
   /** The part of the index that is walked. */
   readonly where: string
   /** What the name of the present state is called in there. */
@@ -119,28 +139,46 @@ export interface EntrySource {
   readonly order: string
 }
 
+/** Which rows hold jobs of a phase: of those that are ready, single ones and spans. */
+export type EntryKind = 'ready' | 'span' | 'active' | 'done' | 'rare'
+
 /** `phase` is a number of ours, never a text of anybody else's. */
-export function entrySource(
-  t: Tables,
-  kind: 'ready' | 'active' | 'done' | 'rare',
-  phase: number,
-  newestFirst: boolean,
-): EntrySource {
-  const rows = { ready, active, done, rare }[kind](t)
-  const table = { ready: t.ready, active: t.lease, done: t.done, rare: t.more }[kind]
-  const where = kind === 'ready' || kind === 'active' ? 'r.rare = 0' : `r.phase = ${Math.trunc(phase)}`
+export function entrySource(t: Tables, kind: EntryKind, phase: number, newestFirst: boolean): EntrySource {
+  const rows = { ready, span: spans, active, done, rare }[kind](t)
+  const from = {
+    ready: `${t.ready} r`,
+    span: `${t.ready} r cross join ${t.job} j on j.seq between r.born and r.last`,
+    active: `${t.lease} r`,
+    done: `${t.done} r`,
+    rare: `${t.more} r`,
+  }[kind]
+  const ofPhase = `r.phase = ${Math.trunc(phase)}`
+  const where = {
+    ready: 'r.rare = 0 and r.last = r.born',
+    span: 'r.rare = 0 and r.last > r.born',
+    active: 'r.rare = 0',
+    done: ofPhase,
+    rare: ofPhase,
+  }[kind]
+  const id = kind === 'span' ? 'j.id' : 'r.id'
   const state = kind === 'rare' ? 'r.state' : 'w.text'
+  const keys = kind === 'span' ? ['r.at', 'r.id', 'j.seq'] : ['r.at', 'r.id']
   return newestFirst
-    ? { rows, table, where, state, onwards: '<', backwards: '>', order: 'r.at desc, r.id desc' }
-    : { rows, table, where, state, onwards: '>', backwards: '<', order: 'r.at, r.id' }
+    ? { rows, from, id, where, state, onwards: '<', backwards: '>', order: keys.map((key) => `${key} desc`).join(', ') }
+    : { rows, from, id, where, state, onwards: '>', backwards: '<', order: keys.join(', ') }
 }
 
-/** The ready jobs of a queue in the order in which they are claimed; those asleep at a gate beside them. */
-export const claimOrder: Statement<[number, number, number, number], { id: string; priority: number; seq: number }> =
-  statement(
-    (t) =>
-      `select id, priority, seq from ${t.ready} where queue = ? and (priority, seq) > (?, ?) order by priority, seq limit ?`,
-  )
+/** The ready jobs of a queue in the order in which they are claimed, along rows from a place on; those asleep at a gate beside them. */
+export const claimOrder: Statement<
+  [number, number, number, number, number, number],
+  { id: string; priority: number; seq: number }
+> = statement(
+  (t) =>
+    `select j.id, r.priority, r.seq + j.seq - r.born as seq
+      from ${t.ready} r cross join ${t.job} j on j.seq between r.born and r.last
+      where r.queue = ? and (r.priority, r.seq) > (?, ?) and (+r.priority, r.seq + j.seq - r.born) > (?, ?)
+      order by r.priority, r.seq, j.seq limit ?`,
+)
 export const sleepersOf: Statement<[number, number, number, number], { id: string; priority: number; seq: number }> =
   statement(
     (t) => `select s.id, s.priority, s.seq from ${t.line} l join ${t.sleeper} s on s.gate = l.gate and s.queue = l.queue
