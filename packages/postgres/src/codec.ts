@@ -47,7 +47,7 @@ export interface JobRow {
 }
 
 /** A text payload longer than this has its preview stored beside it, so that lists need not read it. */
-const inlinePreviewBytes = 1000
+export const inlinePreviewBytes = 1000
 const edgeBits = { succeeded: 1, failed: 2, deleted: 4 } as const
 
 export function encodeJob(job: NewJob, i: number, names: Names): JobRow {
@@ -121,33 +121,6 @@ function storableParams(params: Readonly<Record<string, string | null>>): Record
 /** Jobs that take something shared are stored one after another; the others in one statement. */
 export function isSlowToCreate(row: JobRow): boolean {
   return row.af !== undefined || (row.fl & (flag.uniqueUntilClaimed | flag.uniqueUntilFinal | flag.occurrence)) !== 0
-}
-
-/** Plain jobs on their way in. Most are like the first of their list: what they have in common is said once. */
-export function encodePlainJobs(rows: readonly JobRow[]): readonly [list: string | null, alike: string | null] {
-  const [first] = rows
-  if (first === undefined) return [null, null]
-  const { q, nm, v, pr, ph, fl, by } = first
-  return [
-    JSON.stringify(rows.map((row) => (isLike(row, first) ? ownPart(row) : row))),
-    JSON.stringify({ q, nm, v, pr, ph, fl, by }),
-  ]
-}
-
-function isLike(row: JobRow, first: JobRow): boolean {
-  return (
-    row.q === first.q &&
-    row.nm === first.nm &&
-    row.v === first.v &&
-    row.pr === first.pr &&
-    row.ph === first.ph &&
-    row.fl === first.fl &&
-    row.by === first.by
-  )
-}
-
-function ownPart({ i, id, pl, pv, tg, pm, ra, cl, ex, at, dl }: JobRow): Partial<JobRow> {
-  return { i, id, pl, pv, tg, pm, ra, cl, ex, at, dl }
 }
 
 /** As the functions answer creation: the places of the plain ones that were stored, and the outcomes of the others. */

@@ -48,6 +48,11 @@ export function encodeCreateList(
   }
 }
 
+/** As the functions take a list; null for none. */
+export function jsonOf(rows: readonly JobRow[]): string | null {
+  return rows.length === 0 ? null : JSON.stringify(rows)
+}
+
 export function queuesOf(jobs: readonly NewJob[]): readonly string[] {
   return jobs.map((job) => job.queue)
 }

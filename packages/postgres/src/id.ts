@@ -8,7 +8,10 @@ const letters = Buffer.from('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 'latin1')
 const digits = Buffer.from('0123456789abcdef', 'latin1')
 const letterValues = valuesOf(letters)
 const digitValues = valuesOf(digits)
-const [dash, comma, open, close] = Buffer.from('-,{}', 'latin1') as unknown as readonly [number, number, number, number]
+const dash = '-'.charCodeAt(0)
+const comma = ','.charCodeAt(0)
+const open = '{'.charCodeAt(0)
+const close = '}'.charCodeAt(0)
 const scratch = Buffer.allocUnsafe(32)
 
 export function idToUuid(id: JobId): string {

@@ -1,11 +1,12 @@
 import { type CreateOutcome, type NewJob, type TransactionalJobsRoom, payloadBytes } from '@q/core/storage'
+import { areAlike, encodeAlikeJobs } from './alike-jobs.ts'
 import { encodeChanges, learnChanges } from './change-list.ts'
-import { encodePlainJobs } from './codec.ts'
 import { refuseLongList } from './capabilities.ts'
-import { encodeCreateList, learnNames } from './create-list.ts'
+import { encodeCreateList, jsonOf, learnNames } from './create-list.ts'
 import { isRefusedData } from './errors.ts'
+import { queueTopic } from './pokes.ts'
 import type { Room } from './room.ts'
-import { applyList, createJobs } from './statements/jobs.ts'
+import { applyList, createAlike, createJobs } from './statements/jobs.ts'
 import { type PostgresTransaction, createWithin } from './within.ts'
 
 /** What travels in one statement; a longer list takes several. */
@@ -15,13 +16,29 @@ export function createJobsRoom(room: Room): TransactionalJobsRoom<PostgresTransa
   const { connections, names, pokes, enter } = room
 
   async function create(jobs: readonly NewJob[]): Promise<CreateOutcome[]> {
+    return areAlike(jobs) && (await storeAlike(jobs)) ? jobs.map(() => ({ ok: 'created' })) : store(jobs)
+  }
+
+  /** False when nothing was stored: one of them is there already, or cannot be stored, and has to be told from the others. */
+  async function storeAlike(jobs: readonly NewJob[]): Promise<boolean> {
+    const { queue, name, tags } = jobs[0]!
+    await names.learn([queue], [name], tags)
+    try {
+      const [row] = await connections.write(createAlike, encodeAlikeJobs(jobs, names))
+      if (row!.stored) pokes.tell([queueTopic(names.queue(queue))])
+      return row!.stored
+    } catch (error) {
+      if (isRefusedData(error)) return false
+      throw error
+    }
+  }
+
+  async function store(jobs: readonly NewJob[]): Promise<CreateOutcome[]> {
     await learnNames(names, jobs)
     const list = encodeCreateList(jobs, names)
     if (list.plain.length === 0 && list.slow.length === 0) return list.outcomes({ plain: null, slow: null })
     try {
-      const [plain, alike] = encodePlainJobs(list.plain)
-      const slow = list.slow.length === 0 ? null : JSON.stringify(list.slow)
-      const [reply] = await connections.write(createJobs, [plain, slow, false, alike])
+      const [reply] = await connections.write(createJobs, [jsonOf(list.plain), jsonOf(list.slow), false])
       const outcomes = list.outcomes(reply!)
       pokes.created(jobs, outcomes)
       return outcomes
@@ -30,7 +47,7 @@ export function createJobsRoom(room: Room): TransactionalJobsRoom<PostgresTransa
       // One of them cannot be stored, and nothing was: they are stored one by one, so that only that one is refused.
       if (jobs.length === 1) return [{ ok: 'invalid', reason: error instanceof Error ? error.message : String(error) }]
       const outcomes: CreateOutcome[] = []
-      for (const job of jobs) outcomes.push(...(await create([job])))
+      for (const job of jobs) outcomes.push(...(await store([job])))
       return outcomes
     }
   }

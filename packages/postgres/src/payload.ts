@@ -6,7 +6,9 @@ import type { Payload } from '@q/core/storage'
  * (NUL, lone surrogates), travels as `u`; bytes as `b`.
  */
 const mark = '\u0001'
-const unstorable = /[\0]/
+
+/** Between two payloads that travel in one text. A payload that holds it is noticed: then there seem to be too many. */
+export const payloadSeparator = '\u0001\u001e'
 
 export function packPayload(payload: Payload): string {
   if (typeof payload === 'string') {
@@ -29,5 +31,5 @@ export function storable(text: string): string {
 }
 
 function isStorable(text: string): boolean {
-  return text.isWellFormed() && !unstorable.test(text)
+  return text.isWellFormed() && !text.includes('\0')
 }

@@ -1,9 +1,9 @@
 import { type CreateOutcome, type NewJob, QError } from '@q/core/storage'
 import { CompiledQuery } from 'kysely'
 import { refuseLongList } from './capabilities.ts'
-import { type CreateReply, encodePlainJobs } from './codec.ts'
+import type { CreateReply } from './codec.ts'
 import type { Queryable } from './connection.ts'
-import { encodeCreateList, learnNames } from './create-list.ts'
+import { encodeCreateList, jsonOf, learnNames } from './create-list.ts'
 import { isPassing, sqlState, storageError } from './errors.ts'
 import { queueTopic } from './pokes.ts'
 import type { Room } from './room.ts'
@@ -36,9 +36,8 @@ export function createWithin(
           const [locks] = await run<{ before: string }>(
             "select current_setting('lock_timeout') as before, set_config('lock_timeout', '1000', true)",
           )
-          const [plain, alike] = encodePlainJobs(list.plain)
-          const slow = list.slow.length === 0 ? null : JSON.stringify(list.slow)
-          const [reply] = await run<CreateReply>(createJobs.text(connections.schema), [plain, slow, true, alike])
+          const lists = [jsonOf(list.plain), jsonOf(list.slow)]
+          const [reply] = await run<CreateReply>(createJobs.text(connections.schema), [...lists, true])
           const outcomes = list.outcomes(reply!)
           const queues = new Set(
             jobs.filter((_, i) => outcomes[i]!.ok === 'created').map((job) => names.queue(job.queue)),

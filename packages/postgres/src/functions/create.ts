@@ -1,32 +1,30 @@
 import { entered } from '@q/core/storage'
 import { flag } from '../flags.ts'
+import { payloadSeparator } from '../payload.ts'
 import { phase } from '../phases.ts'
 import { stored } from '../stored-state.ts'
 import { steady } from './steady.ts'
 
+const separator = [...payloadSeparator].map((character) => `chr(${character.charCodeAt(0)})`).join(' || ')
+
 /**
  * Creation. p_plain: jobs that take nothing shared; one statement stores them all. p_slow: jobs with parents, a unique
- * key or an occurrence, one after another, parents of the same list first. `i` is the place in the caller's list. What
- * most of the plain ones have in common is said once, in p_alike.
+ * key or an occurrence, one after another, parents of the same list first. `i` is the place in the caller's list.
  */
 export const create = (q: string): string => /* sql */ `
-create function ${q}.create_v1(p_plain json, p_slow jsonb, p_within boolean, p_alike json default null, out plain int[], out slow jsonb) language plpgsql volatile ${steady} as $$
+create function ${q}.create_v1(p_plain json, p_slow jsonb, p_within boolean, out plain int[], out slow jsonb) language plpgsql volatile ${steady} as $$
 declare
-  v_now bigint := ${q}.now_ms(); v_place bigint := ${q}.next_place(); v_one jsonb; v_alike record; v_stubs boolean;
+  v_now bigint := ${q}.now_ms(); v_place bigint := ${q}.next_place(); v_one jsonb; v_stubs boolean;
 begin
   -- Of jobs that are there already nothing is stored, and only when there are such are they looked for. Those that another
   -- call stores at this very moment are there the next time.
-  select * into v_alike from json_to_record(p_alike) as x(q int, nm int, v int, pr int, ph smallint, fl int, "by" text);
   v_stubs := exists (select from ${q}.stub);
   for v_try in 1 .. case when p_plain is null then 0 else 3 end loop
     begin
       with inp as materialized (
-        select x.i, x.id, k.*, x.pl, x.pv, x.tg, x.pm, x.ra, x.cl, x.ex, x.at, x.dl,
-          k.ph = ${phase.scheduled} and coalesce(x.at::bigint, v_now + coalesce(x.dl, 0)::bigint) <= v_now as past
+        select x.*, x.ph = ${phase.scheduled} and coalesce(x.at::bigint, v_now + coalesce(x.dl, 0)::bigint) <= v_now as past
         from json_to_recordset(p_plain) as x(i int, id uuid, q int, nm int, v int, pr int, ph smallint, fl int, pl text, pv text, "by" text, tg text[],
           pm jsonb, ra jsonb, cl int, ex float8, at float8, dl float8)
-        cross join lateral (select coalesce(x.q, v_alike.q) as q, coalesce(x.nm, v_alike.nm) as nm, coalesce(x.v, v_alike.v) as v, coalesce(x.pr, v_alike.pr) as pr,
-          coalesce(x.ph, v_alike.ph) as ph, coalesce(x.fl, v_alike.fl) as fl, case when x.q is null then v_alike."by" else x."by" end as "by") k
         where (v_try = 1 or not exists (select from ${q}.job j where j.id = x.id))
           and not (v_stubs and exists (select from ${q}.stub s where s.id = x.id and s.until > v_now))
         order by x.id
@@ -60,6 +58,40 @@ begin
       perform ${q}.settle_v1(500, true, v_now);
     end loop;
   end if;
+end $$;
+
+/*
+ * Jobs that differ in nothing but id and payload, as most lists are. All or none: false when one of them is there already,
+ * or was until of late, and create_v1 has to sort them out.
+ */
+create function ${q}.create_alike_v1(p_like json, p_ids uuid[], p_payloads text) returns boolean language plpgsql volatile ${steady} as $$
+declare
+  v_now bigint := ${q}.now_ms(); v_place bigint := ${q}.next_place(); v_payloads text[] := string_to_array(p_payloads, ${separator});
+  v_count int := cardinality(p_ids); x record; v_due bigint; v_d int[] := '{0,0,0,0,0,0,0,0}'; v_n int := 1; v_phase smallint;
+begin
+  if cardinality(v_payloads) <> v_count then return false; end if;
+  perform 1 from unnest(p_ids) i where exists (select from ${q}.stub s where s.id = i and s.until > v_now) limit 1;
+  if found then return false; end if;
+  select * into x from json_to_record(p_like) as x(q int, nm int, v int, pr int, ph smallint, fl int, "by" text, tg text[], pm jsonb, ra jsonb, cl int, ex float8, at float8, dl float8);
+  v_phase := x.ph;
+  if v_phase = ${phase.scheduled} then
+    v_due := coalesce(x.at::bigint, v_now + coalesce(x.dl, 0)::bigint);
+    if v_due <= v_now then
+      v_due := null; v_phase := ${phase.ready}; v_n := 2;
+      insert into ${q}.history (id, n, records)
+        select id, 2, jsonb_build_array('${stored(entered.promoted)}'::jsonb || jsonb_build_object('n', 2, 'at', v_now, 'attempt', 0, 'by', '')) from unnest(p_ids) id;
+    end if;
+  end if;
+  -- in the order of the ids: each index grows at its end
+  insert into ${q}.job (id, created_at, expires_at, queue, name, version, priority, crash_limit, payload, by, tags, params, rare)
+    select id, v_now, v_now + x.ex::bigint, x.q, x.nm, x.v, x.pr, x.cl, payload, x."by", x.tg, x.pm, x.ra from unnest(p_ids, v_payloads) u(id, payload) order by id;
+  insert into ${q}.pending (id, seq, at, due_at, expires_at, queue, name, priority, attempt, crashes, n, flags, phase)
+    select id, v_place + i, v_now, v_due, v_now + x.ex::bigint, x.q, x.nm, x.pr, 0, 0, v_n, x.fl, v_phase from unnest(p_ids) with ordinality u(id, i) order by id;
+  v_d[v_phase + 1] := v_count;
+  insert into ${q}.tally (at, queue, name, d, created) values (v_now, x.q, x.nm, v_d, v_count);
+  return true;
+exception when unique_violation then
+  return false;
 end $$;
 
 create function ${q}.create_one_v1(p jsonb, p_now bigint, p_seq bigint, p_within boolean) returns jsonb language plpgsql volatile as $$

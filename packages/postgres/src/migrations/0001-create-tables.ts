@@ -34,7 +34,6 @@ create table ${q}.job (
   id uuid primary key, created_at bigint not null, expires_at bigint, queue int not null, name int not null, version int not null,
   priority int not null, crash_limit int, payload text not null, preview text, by text, tags text[], params jsonb, rare jsonb);
 create index job_tags on ${q}.job using gin (tags) where tags is not null;
-create index job_created on ${q}.job using brin (created_at);
 
 create table ${q}.pending (
   id uuid primary key, seq bigint not null, at bigint not null, due_at bigint, expires_at bigint, queue int not null, name int not null, priority int not null,
