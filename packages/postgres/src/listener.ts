@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Connections } from './connection.ts'
 import type { Pokes } from './pokes.ts'
 import { ident } from './ident.ts'
-import { canary, deaf, pricked } from './statements/pokes.ts'
+import { canary, deaf, pricked, signOfLife } from './statements/pokes.ts'
 
 /** How often a sign of life is sent through the server. */
 const canaryMs = 15_000
@@ -87,7 +87,8 @@ export class Listener {
         while (!signal.aborted) {
           await wait(this.#canaryMs, signal, this.#client)
           if (signal.aborted) break
-          await Promise.all([this.#sing(), this.#prick()])
+          const { origin, topics, channel } = this.#pokes
+          await this.#sing((song) => this.#connections.write(signOfLife, [origin, topics, channel, song], 'pulse'))
         }
       } catch {
         failures++
@@ -110,7 +111,7 @@ export class Listener {
     try {
       client.on('notification', ({ payload = '' }) => this.#hear(payload))
       await client.query(`listen ${ident(this.#pokes.channel)}`)
-      await this.#sing(patienceMs)
+      await this.#sing((song) => this.#connections.write(canary, [this.#pokes.channel, song], 'pulse'), patienceMs)
       return client
     } catch (error) {
       await discard(client)
@@ -126,7 +127,7 @@ export class Listener {
   }
 
   /** Sends a notification to ourselves through another connection, and rejects when it does not arrive. */
-  async #sing(patienceMs = silenceMs): Promise<void> {
+  async #sing(send: (song: string) => Promise<unknown>, patienceMs = silenceMs): Promise<void> {
     const nonce = randomUUID()
     const arrived = Promise.withResolvers<void>()
     const timer = setTimeout(() => arrived.reject(new Error('the connection that listens is silent')), patienceMs)
@@ -135,7 +136,7 @@ export class Listener {
     }
     arrived.promise.catch(() => undefined)
     try {
-      await this.#connections.write(canary, [this.#pokes.channel, `\n${nonce}\n`], 'pulse')
+      await send(`\n${nonce}\n`)
       await arrived.promise
     } finally {
       clearTimeout(timer)

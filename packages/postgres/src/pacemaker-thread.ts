@@ -5,17 +5,29 @@ import type { PacemakerData } from './pacemaker.ts'
 
 /*
  * Runs in a thread of its own, so it imports nothing of ours: the driver and a statement are all it needs. A connection
- * that breaks is made anew at the next beat.
+ * that breaks is made anew at the next look.
+ *
+ * A loop that turns renews the session itself, so long as it comes to it: then a beat now and then is enough. One that
+ * stands still is noticed at the next look, and has nobody else.
  */
-const { config, text, session, everyMs, maxStall, lastTick } = workerData as PacemakerData
+const { config, text, session, ttl, maxStall, lastTick } = workerData as PacemakerData
+const lookEveryMs = Math.max(20, ttl / 12)
+const busyEveryMs = ttl / 4
+const calmEveryMs = ttl / 2
 
 let client: pg.Client | undefined
+let beatAt = performance.now()
 for (;;) {
-  await pause(everyMs)
-  if (Date.now() - Number(Atomics.load(lastTick, 0)) > maxStall) continue
+  await pause(lookEveryMs)
+  const stalledMs = Date.now() - Number(Atomics.load(lastTick, 0))
+  if (stalledMs > maxStall) continue
+  const isTurning = stalledMs < ttl / 6
+  const now = performance.now()
+  if (now - beatAt < (isTurning ? calmEveryMs : busyEveryMs)) continue
   try {
     client ??= await connect()
     await client.query(text, [session])
+    beatAt = now
   } catch {
     await client?.end().catch(() => undefined)
     client = undefined
@@ -23,7 +35,12 @@ for (;;) {
 }
 
 async function connect(): Promise<pg.Client> {
-  const made = new pg.Client({ ...config, connectionTimeoutMillis: everyMs, query_timeout: everyMs, keepAlive: true })
+  const made = new pg.Client({
+    ...config,
+    connectionTimeoutMillis: busyEveryMs,
+    query_timeout: busyEveryMs,
+    keepAlive: true,
+  })
   made.on('error', () => undefined)
   await made.connect()
   return made

@@ -13,7 +13,7 @@ export interface PacemakerData {
   readonly config: Record<string, unknown>
   readonly text: string
   readonly session: string
-  readonly everyMs: number
+  readonly ttl: number
   readonly maxStall: number
   readonly lastTick: BigInt64Array
 }
@@ -34,7 +34,7 @@ export function createPacemaker(
     config: connections.threadConfig(),
     text: `select ${connections.schema}.heartbeat_v1(array[$1])`,
     session: storable(session),
-    everyMs: Math.max(50, ttl / 4),
+    ttl,
     maxStall,
     lastTick,
   }

@@ -180,6 +180,59 @@ describe('tags', () => {
   })
 })
 
+describe('a list of jobs that are alike', () => {
+  test('keeps every payload as it was, in the order of the list', async () => {
+    const storage = opened({ connectionString: databaseUrl, schema: scratchSchema() })
+    const session = await openSession(storage)
+    const odd = ['', '{}', '\u0001\u001e', 'a\u0001', '\u001eb', '\0', '\u0001b', '\ud800', 'é😀', '"\\{},NULL', '\n']
+    for (const [n, list] of [odd, ...odd.map((payload) => [payload]), odd.slice(3)].entries()) {
+      const created = list.map((payload) => job({ payload }))
+      expect(await storage.jobs.create(created)).toEqual(list.map(() => ({ ok: 'created' })))
+      const { claimed } = await claim(storage, session, n + 1)
+      expect(claimed.map(({ id, payload }) => [id, payload])).toEqual(created.map(({ id, payload }) => [id, payload]))
+    }
+  })
+
+  test('is sorted out when some of them are there already, or were until of late', async () => {
+    const storage = opened({ connectionString: databaseUrl, schema: scratchSchema() })
+    const [stored, swept, first, second] = [job(), job({ keep: { deleted: 0 } }), job(), job()]
+    await storage.jobs.create([stored])
+    await storage.jobs.create([swept])
+    await storage.jobs.apply([{ id: swept.id, from: ['ready'], to: { name: 'deleted', phase: 'deleted' } }])
+    await until(async () => (await storage.upkeep.sweep(10)).removed === 1)
+    const outcomes = [{ ok: 'created' }, { ok: 'exists' }]
+    expect(await storage.jobs.create([first, stored])).toEqual(outcomes)
+    expect(await storage.jobs.create([second, job({ id: swept.id })])).toEqual(outcomes)
+    const twice = job()
+    expect(await storage.jobs.create([twice, twice])).toEqual(outcomes)
+  })
+})
+
+describe('a pacemaker', () => {
+  test('renews the session of a loop that stands still or turns, and not that of a dead one', async () => {
+    const storage = opened({ connectionString: databaseUrl, schema: scratchSchema() })
+    const ttl = 2_000
+    const renewed = new Map<string, Set<number>>()
+    for (const id of ['stuck', 'turning', 'dead']) {
+      renewed.set(id, new Set())
+      await storage.work.open({ id, server: 'host', ttl, info: '{}' })
+      const pacemaker = storage.work.pacemaker!(id, { ttl, maxStall: id === 'dead' ? 1 : 60_000 })
+      cleanUps.push(() => pacemaker.close())
+      if (id !== 'turning') continue
+      const ticking = setInterval(pacemaker.tick, ttl / 20)
+      cleanUps.push(async () => clearInterval(ticking))
+    }
+    await until(async () => {
+      for (const { id, openedAt, seenAt } of await storage.monitor.sessions()) {
+        expect(seenAt).toBeGreaterThanOrEqual(openedAt)
+        if (seenAt > openedAt) renewed.get(id)!.add(seenAt)
+      }
+      return renewed.get('stuck')!.size >= 4 && renewed.get('turning')!.size >= 2
+    }, 30_000)
+    expect(renewed.get('dead')!.size).toBe(0)
+  })
+})
+
 describe('a pool of the caller', () => {
   test('is used as given and not closed', async () => {
     const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
