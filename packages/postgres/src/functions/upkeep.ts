@@ -150,6 +150,8 @@ begin
   if v_ids is not null then
     -- children still wait for it: its end decides that first, and it stays a while longer
     for v_id in select d.id from ${q}.done d where d.id = any (v_ids) and d.phase = ${phase.failed} and exists (select from ${q}.edge where parent = d.id and open) loop
+      -- one before it in this list may have decided all that waited
+      continue when not exists (select from ${q}.edge where parent = v_id and open);
       v_ids := array_remove(v_ids, v_id);
       s := ${q}.find_v1(v_id);
       perform ${q}.enter_v1(s, v_now, '', '${stored(entered.retired)}', null, '{}');
