@@ -67,7 +67,7 @@ export function withFigures(text: string, { crash, soak }: Kept): string {
 type Rows<Run> = readonly (readonly [title: string, cell: (run: Run) => string])[]
 
 const rows: Rows<LongRun> = [
-  ['minutes', ({ seconds }) => number(seconds / 60)],
+  ['minutes of faults', ({ seconds }) => number(seconds / 60)],
   ['processes killed', ({ kills }) => number(kills)],
   ['… in the middle of a call', ({ killsInACommit }) => number(killsInACommit)],
   ['replies swallowed', (run) => number(swallowedReplies(run))],
