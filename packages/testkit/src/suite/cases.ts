@@ -138,4 +138,6 @@ export const cases: Readonly<Record<number, string>> = {
   136: 'a slot that is freed while many queues wait is found by any of them, at the price of a few',
   137: 'a job that succeeds under a wish to cancel stays succeeded, and may run again',
   138: 'putting an unchanged record changes nothing',
+  139: 'of calls that were under way together, what became of each is known afterwards',
+  140: 'of two failed parents of one child that are swept together, the second goes at once',
 }
