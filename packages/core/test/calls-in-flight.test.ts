@@ -92,4 +92,38 @@ describe('calls in flight', () => {
     const { byPhase } = await storage.monitor.counts()
     expect(byPhase.succeeded).toBe(jobs)
   })
+
+  test('are one while notes are under way: they arrive before the end of their run, also when the call breaks', async () => {
+    const mayEnd = Promise.withResolvers<void>()
+    let broken = false
+    const inner = memoryStorage()
+    const { seen, storage } = through(inner, async (call, send) => {
+      await turn()
+      if (call.notes === undefined || broken) return send(call)
+      broken = true
+      seen.most = 0
+      mayEnd.resolve()
+      for (let turns = 0; turns < 50; turns++) await turn()
+      throw new QError('Q_AMBIGUOUS', 'the call never arrived')
+    })
+    const talk = defineJob({
+      name: 'talk',
+      async run(_input: void, { log }) {
+        log.info('heard')
+        await mayEnd.promise
+      },
+    })
+    const count = defineJob({ name: 'count', run: () => mayEnd.promise })
+    const client = createClient({ storage })
+    const talking = await client.enqueue(talk)
+    await client.enqueueMany(
+      count,
+      Array.from({ length: 49 }, () => undefined),
+    )
+    await using server = createServer({ storage, jobs: [talk, count], concurrency: 50 })
+    await server.start()
+    await expect.poll(async () => (await inner.monitor.counts()).byPhase.succeeded).toBe(50)
+    expect((await inner.monitor.logs(talking.id)).items.map(({ text }) => text)).toEqual(['["info","heard"]'])
+    expect(broken).toBe(true)
+  })
 })

@@ -37,6 +37,7 @@ interface Call {
   readonly session: SessionId
   /** How many jobs it may bring. */
   asked: number
+  hasNotes: boolean
 }
 
 export interface WorkerEvents {
@@ -232,13 +233,13 @@ export class Worker {
 
   /**
    * Another call before the former was answered: the storage has work while the answer is read. Not where an answer is
-   * needed first: notes of one run go one after another, shares of queues are kept by what is here, and after trouble it
-   * has to be known what became of the calls.
+   * needed first: the notes of a run have to arrive before its end, shares of queues are kept by what is here, and after
+   * trouble it has to be known what became of the calls.
    */
   #mayOverlap(): boolean {
     if (this.#underWay.size >= (this.#core.storage.capabilities.callsInFlight ?? 1)) return false
     if (!this.#isFull() || this.#noted.size > 0 || !this.#queues.isPlain || this.#troubles > 0) return false
-    for (const { session } of this.#underWay) if (session !== this.#session.id) return false
+    for (const { session, hasNotes } of this.#underWay) if (hasNotes || session !== this.#session.id) return false
     return true
   }
 
@@ -251,7 +252,7 @@ export class Worker {
   #call(): void {
     this.#linger?.cancel()
     this.#linger = null
-    const call: Call = { session: this.#session.id, asked: 0 }
+    const call: Call = { session: this.#session.id, asked: 0, hasNotes: false }
     this.#underWay.add(call)
     void this.#exchange(call).then(() => {
       this.#underWay.delete(call)
@@ -294,6 +295,7 @@ export class Worker {
     const sent = this.#endings.splice(0, storage.capabilities.maxBatch)
     const notes = this.#takeNotes()
     const claim = this.#claim()
+    underWay.hasNotes = notes.length > 0
     underWay.asked = claim === undefined ? 0 : claim.max + (claim.extra ?? 0)
     if (claim === undefined && sent.length === 0 && notes.length === 0 && !this.#wantsSignals) {
       // Every queue has its share: the end of a run makes room.
