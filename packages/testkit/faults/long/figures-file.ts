@@ -10,7 +10,7 @@ export interface LongRun extends Figures {
   readonly firstSeed: number
   /** The longest time from the last fault of a round until new jobs were run. */
   readonly slowestRecoveryMs: number
-  /** The longest time until a job of a killed worker with the default lease of 30 s was started by another. */
+  /** The longest time until a job of a killed worker with the default lease of 30 s was started by another; 0 before the end of a run. */
   readonly killedWorkerMs: number
 }
 
@@ -83,7 +83,10 @@ const rows: Rows<LongRun> = [
   ['**jobs completed twice**', ({ doubled }) => `**${number(doubled)}**`],
   ['other violations', ({ violations, lost, doubled }) => number(violations - lost - doubled)],
   ['slowest return to work', ({ slowestRecoveryMs }) => `${(slowestRecoveryMs / 1000).toFixed(1)} s`],
-  ['jobs of a killed worker elsewhere after', ({ killedWorkerMs }) => `${(killedWorkerMs / 1000).toFixed(1)} s`],
+  [
+    'jobs of a killed worker elsewhere after',
+    ({ killedWorkerMs }) => (killedWorkerMs === 0 ? 'not measured yet' : `${(killedWorkerMs / 1000).toFixed(1)} s`),
+  ],
   ['repeat it with', ({ command }) => `\`${command}\``],
 ]
 
