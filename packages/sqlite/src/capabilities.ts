@@ -2,8 +2,6 @@ import type { Capabilities } from '@q/core/storage'
 import { QError } from '@q/core/storage'
 
 export const maxBatch = 1000
-/** Only jobs of one list share a row among the ready ones. */
-export const longestSpan: number = maxBatch
 export const maxPayload: number = 16 * 1024 * 1024
 
 export function capabilitiesOf(options: {

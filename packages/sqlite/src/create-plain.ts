@@ -1,6 +1,6 @@
 import type { CreateOutcome, JobId, NewJob } from '@q/core/storage'
 import { defaultPriority } from '@q/core/storage'
-import { longestSpan } from './capabilities.ts'
+import { maxBatch } from './capabilities.ts'
 import { encodeCold } from './codec.ts'
 import { queueNamed } from './enter-state.ts'
 import { addRun } from './runs.ts'
@@ -54,7 +54,8 @@ export function createPlain(store: Store, jobs: readonly Placed[], outcomes: Cre
     end = start + 1
     // One that is there already makes no queue: the first job of a queue comes alone.
     if (!mayBeStub && store.queues.find(first.job.queue) !== undefined) {
-      const most = Math.min(jobs.length, start + longestSpan)
+      // Jobs of one list share a row: it spans no more than a list has, and lists count on that.
+      const most = Math.min(jobs.length, start + maxBatch)
       while (end < most && isAlike(jobs[end]!, first)) end++
     }
     if (end - start > 1) createAlike(store, jobs.slice(start, end), outcomes)

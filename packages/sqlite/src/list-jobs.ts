@@ -1,6 +1,6 @@
 import type { JobId, JobQuery, JobSummary, Ms, Page, PageRequest, Phase } from '@q/core/storage'
 import { isFinalPhase, isJobId, matchesQuery, phases } from '@q/core/storage'
-import { longestSpan } from './capabilities.ts'
+import { maxBatch } from './capabilities.ts'
 import { phaseNumber } from './codec.ts'
 import type { Connection } from './connection.ts'
 import { type Cursor, readCursor, writeCursor } from './cursor.ts'
@@ -238,7 +238,7 @@ function* byClaim(db: Connection, query: JobQuery, cursor?: Cursor): Generator<S
     const after = index === 0 && cursor?.queue === name ? cursor : { priority: -1, seq: -1 }
     const lines = [
       places(after, ({ priority, seq }) =>
-        db.all(claimOrder, queue.n, priority, seq - longestSpan, priority, seq, chunkSize),
+        db.all(claimOrder, queue.n, priority, seq - maxBatch, priority, seq, chunkSize),
       ),
       places(after, ({ priority, seq }) => db.all(sleepersOf, queue.n, priority, seq, chunkSize)),
     ]
