@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { QError, createClient, defineJob, memoryStorage } from '../src/index.ts'
-import type { JobStorage } from '../src/index.ts'
+import { QError, createClient, defineFilter, defineJob, memoryStorage, newJobId } from '../src/index.ts'
+import type { EnqueueOptions, JobStorage } from '../src/index.ts'
 
 const report = defineJob({ name: 'report', run: () => undefined })
 
@@ -20,9 +20,14 @@ function losingFirstReplies(storage: JobStorage): { readonly storage: JobStorage
         },
       ]),
     ) as Room
-  const { recurring, queues } = storage
+  const { jobs, recurring, queues } = storage
   return {
-    storage: { ...storage, recurring: room('recurring', recurring), queues: room('queues', queues) },
+    storage: {
+      ...storage,
+      jobs: room('jobs', jobs),
+      recurring: room('recurring', recurring),
+      queues: room('queues', queues),
+    },
     lost,
   }
 }
@@ -43,4 +48,27 @@ test('what people do to schedules and queues happens once, also when the first a
   await client.queues.set('mail', { maxActive: 3 })
   expect((await client.queues.list()).find(({ name }) => name === 'mail')!.maxActive).toBe(3)
   expect(lost).toEqual(['recurring.put', 'recurring.tick', 'recurring.remove', 'queues.set'])
+})
+
+test('a job is created, also when its first answer is lost and a create filter has seen it; one with an id of ours may have been there', async () => {
+  const heard: boolean[] = []
+  const listening = defineFilter({
+    name: 'listening',
+    async create(_, next) {
+      const created = await next()
+      heard.push(created.created)
+      return created
+    },
+  })
+  const enqueue = async (options: EnqueueOptions): Promise<boolean> => {
+    const client = createClient({ storage: losingFirstReplies(memoryStorage()).storage })
+    return (await client.enqueue(report, undefined, options)).created
+  }
+
+  expect(await enqueue({})).toBe(true)
+  expect(await enqueue({ filters: [listening] })).toBe(true)
+  expect(await enqueue({ id: newJobId(), filters: [listening] })).toBe(false)
+  expect(heard).toEqual([true, false])
+  const client = createClient({ storage: losingFirstReplies(memoryStorage()).storage })
+  expect((await client.enqueueMany(report, [undefined, undefined])).map(({ created }) => created)).toEqual([true, true])
 })

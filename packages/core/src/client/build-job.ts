@@ -18,7 +18,7 @@ import { definitionOf } from '../states/define-state.ts'
 import { elect } from '../states/elect.ts'
 import { encodeState } from '../states/encode-state.ts'
 import type { State } from '../states/state.ts'
-import type { Edge, Keep, NewJob, StateInput } from '../storage/job.ts'
+import type { Edge, JobId, Keep, NewJob, StateInput } from '../storage/job.ts'
 
 /** Everything a job that is being made needs from its client or server. */
 export interface Maker {
@@ -28,15 +28,29 @@ export interface Maker {
   readonly by: string | undefined
 }
 
-/** One job that is being made, before any filter has seen it. */
-export interface Draft {
+/** What a call says of the jobs it makes: all but their inputs. */
+export interface Call {
   readonly definition: JobDefinition<never, unknown>
-  readonly input: unknown
   readonly options: EnqueueOptions
   readonly candidate: State
   readonly edges?: readonly Edge[] | undefined
   /** With edges: the wait after the last parent's end. */
   readonly delayMs?: number | undefined
+}
+
+/** A call read and checked once, for all jobs it makes. */
+export interface Terms {
+  readonly call: Call
+  readonly set: FilterSet
+  readonly meta: Readonly<Record<string, unknown>>
+  readonly prepared: Prepared
+  readonly id: JobId | undefined
+  readonly queue: string
+  readonly priority: number
+  readonly expires: number | undefined
+  readonly params: Readonly<Record<string, string>> | undefined
+  readonly tags: readonly string[] | undefined
+  readonly keep: Keep | undefined
 }
 
 /** The record of a job, and what filters want created with it in the same commit. */
@@ -46,83 +60,92 @@ export interface Built {
 }
 
 const none: readonly NewJob[] = []
+const noMeta: Readonly<Record<string, unknown>> = {}
 const enqueuedInput: StateInput = { name: 'enqueued', phase: 'ready' }
 const delayedRelease: StateInput = { name: 'scheduled', phase: 'scheduled', reason: 'some time after its parents' }
 
-/** Builds the record of a job and elects its first state. Whatever is wrong with it is said here, before anything is stored. */
-export function buildJob(
+/** `meta` and `tags` as the create filters left them; without any, those of the call. */
+export function readCall(
   maker: Maker,
-  draft: Draft,
-  meta: Readonly<Record<string, unknown>>,
-  tags: readonly string[] | undefined,
-): Built | Promise<Built> {
-  const { definition, options, input } = draft
-  const set = maker.filterSets(definition, options.filters)
-  const valid = validateInput(definition, input)
-  if (valid instanceof Promise)
-    return valid.then(() => electFirst(maker, draft, set, record(maker, draft, set, meta, tags)))
-  const built = record(maker, draft, set, meta, tags)
-  if (set.elect.length === 0 && set.applied.length === 0 && draft.candidate.name === 'enqueued')
-    return { job: built.job, effects: none }
-  return electFirst(maker, draft, set, built)
+  call: Call,
+  meta: Readonly<Record<string, unknown>> = call.options.meta ?? noMeta,
+  tags: readonly string[] | undefined = tagsOf(call.definition, call.options),
+): Terms {
+  const { definition, options } = call
+  checkShapes(options)
+  const prepared = prepare(definition)
+  if (tags !== undefined) for (const tag of tags) checkName('tag', tag)
+  const trace = currentTrace()
+  const params = trace === undefined && isEmpty(meta) ? undefined : encodeMeta(meta, maker.wire)
+  if (params !== undefined && trace !== undefined) params[traceParam] = serializeTrace(trace)
+  return {
+    call,
+    set: maker.filterSets(definition, options.filters),
+    meta,
+    prepared,
+    id: options.id === undefined ? undefined : checkJobId(options.id),
+    queue: options.queue === undefined ? definition.queue : checkQueueName(options.queue),
+    priority: options.priority === undefined ? prepared.priority : toStoragePriority(priorityNumber(options.priority)),
+    expires: options.expiresIn === undefined ? prepared.expires : parseDuration(options.expiresIn, 'expiresIn'),
+    params,
+    tags: tags !== undefined && tags.length > 0 ? tags : undefined,
+    keep: options.keep === undefined ? prepared.keep : { ...prepared.keep, ...keepOf(options.keep) },
+  }
 }
 
-interface Recorded {
-  readonly job: NewJob
-  readonly meta: Readonly<Record<string, unknown>>
+function isEmpty(record: object): boolean {
+  for (const _ in record) return false
+  return true
 }
 
-function factsOf({ definition, input }: Draft, { id, queue, tags = [] }: NewJob): FilteredJob {
+/** Builds the record of a job and elects its first state. Whatever is wrong with it is said here, before anything is stored. */
+export function buildJob(maker: Maker, terms: Terms, input: unknown): Built | Promise<Built> {
+  const { call, set } = terms
+  const valid = validateInput(call.definition, input)
+  if (valid instanceof Promise) return valid.then(() => electFirst(maker, terms, input, record(maker, terms, input)))
+  const job = record(maker, terms, input)
+  if (set.elect.length === 0 && set.applied.length === 0 && call.candidate.name === 'enqueued')
+    return { job, effects: none }
+  return electFirst(maker, terms, input, job)
+}
+
+function factsOf({ call: { definition } }: Terms, input: unknown, { id, queue, tags = [] }: NewJob): FilteredJob {
   return { id, name: definition.name, queue, input, tags, definition }
 }
 
-function record(
-  maker: Maker,
-  draft: Draft,
-  set: FilterSet,
-  meta: Readonly<Record<string, unknown>>,
-  tags: readonly string[] | undefined,
-): Recorded {
-  const { definition, options, input, edges, delayMs } = draft
-  checkShapes(options)
-  const prepared = prepare(definition)
-  const id = options.id === undefined ? newJobId(maker.clock) : checkJobId(options.id)
-  const queue = options.queue === undefined ? definition.queue : checkQueueName(options.queue)
+function record(maker: Maker, terms: Terms, input: unknown): NewJob {
+  const { call, set, prepared } = terms
+  const { definition, edges, delayMs } = call
   const payload = maker.wire.encode(input, prepared.what)
-  if (tags !== undefined) for (const tag of tags) checkName('tag', tag)
-  const trace = currentTrace()
-  const params = Object.keys(meta).length === 0 && trace === undefined ? undefined : encodeMeta(meta, maker.wire)
-  if (params !== undefined && trace !== undefined) params[traceParam] = serializeTrace(trace)
-  const expires = options.expiresIn === undefined ? prepared.expires : parseDuration(options.expiresIn, 'expiresIn')
-  const plain: NewJob = {
-    id,
-    queue,
+  const job: NewJob = {
+    id: terms.id ?? newJobId(maker.clock),
+    queue: terms.queue,
     name: definition.name,
     version: definition.version,
     payload,
     preview: typeof payload === 'string' ? undefined : maker.wire.preview(input),
-    priority: options.priority === undefined ? prepared.priority : toStoragePriority(priorityNumber(options.priority)),
+    priority: terms.priority,
     state: enqueuedInput,
     after: edges,
     delay: delayMs,
     then: delayMs === undefined ? undefined : delayedRelease,
-    expires,
+    expires: terms.expires,
     unique: uniqueOf(definition, input as never, payload),
-    params,
-    tags: tags !== undefined && tags.length > 0 ? tags : undefined,
-    keep: options.keep === undefined ? prepared.keep : { ...prepared.keep, ...keepOf(options.keep) },
+    params: terms.params,
+    tags: terms.tags,
+    keep: terms.keep,
     crashLimit: prepared.crashLimit,
     by: maker.by,
   }
-  const gates = gatesOf(definition, input as never, set.limits, () => factsOf(draft, plain))
-  return { job: gates === undefined ? plain : { ...plain, gates }, meta }
+  if (!prepared.isLimited && set.limits.length === 0) return job
+  return { ...job, gates: gatesOf(definition, input as never, set.limits, () => factsOf(terms, input, job)) }
 }
 
-function electFirst(maker: Maker, draft: Draft, set: FilterSet, recorded: Recorded): Built | Promise<Built> {
-  const elected = elect(set.elect, {
-    job: factsOf(draft, recorded.job),
-    meta: recorded.meta,
-    candidate: draft.candidate,
+function electFirst(maker: Maker, terms: Terms, input: unknown, job: NewJob): Built | Promise<Built> {
+  const elected = elect(terms.set.elect, {
+    job: factsOf(terms, input, job),
+    meta: terms.meta,
+    candidate: terms.call.candidate,
     from: null,
     attempt: 0,
     crashes: 0,
@@ -130,13 +153,13 @@ function electFirst(maker: Maker, draft: Draft, set: FilterSet, recorded: Record
     random: () => maker.clock.random(),
   })
   return elected instanceof Promise
-    ? elected.then(({ state }) => enter(maker, draft, set, recorded, state))
-    : enter(maker, draft, set, recorded, elected.state)
+    ? elected.then(({ state }) => enter(maker, terms, input, job, state))
+    : enter(maker, terms, input, job, elected.state)
 }
 
-function enter(maker: Maker, draft: Draft, set: FilterSet, { job, meta }: Recorded, state: State): Built {
+function enter(maker: Maker, terms: Terms, input: unknown, job: NewJob, state: State): Built {
   const definition = definitionOf(state)
-  const waits = (draft.edges?.length ?? 0) > 0
+  const waits = (terms.call.edges?.length ?? 0) > 0
   const allowed = waits
     ? definition.phase === 'awaiting'
     : definition.phase === 'ready' || definition.phase === 'scheduled'
@@ -151,7 +174,8 @@ function enter(maker: Maker, draft: Draft, set: FilterSet, { job, meta }: Record
     state: encodeState(state, job.name, maker.wire, () => undefined),
     ...definition.toTransition?.(state as never),
   }
-  return { job: first, effects: effectsOf(maker, set.applied, { job: factsOf(draft, job), meta, state, attempt: 0 }) }
+  const context = { job: factsOf(terms, input, job), meta: terms.meta, state, attempt: 0 }
+  return { job: first, effects: effectsOf(maker, terms.set.applied, context) }
 }
 
 /** What `stateApplied` hooks add to the commit that enters a state. */
@@ -168,12 +192,8 @@ export function effectsOf(
       ...context,
       enqueue(definition, input, options = {}) {
         const anonymous = definition as unknown as JobDefinition<never, unknown>
-        const built = buildJob(
-          maker,
-          { definition: anonymous, input, options, candidate: { name: 'enqueued' } },
-          options.meta ?? {},
-          tagsOf(anonymous, options),
-        )
+        const terms = readCall(maker, { definition: anonymous, options, candidate: { name: 'enqueued' } })
+        const built = buildJob(maker, terms, input)
         if (built instanceof Promise) {
           throw new QError(
             'Q_OPTION_INVALID',
@@ -214,6 +234,7 @@ interface Prepared {
   readonly keep: Keep | undefined
   readonly expires: number | undefined
   readonly crashLimit: number | undefined
+  readonly isLimited: boolean
 }
 
 const prepared = new WeakMap<JobDefinition<never, unknown>, Prepared>()
@@ -221,13 +242,14 @@ const prepared = new WeakMap<JobDefinition<never, unknown>, Prepared>()
 function prepare(definition: JobDefinition<never, unknown>): Prepared {
   let found = prepared.get(definition)
   if (found === undefined) {
-    const { keep, expiresIn, crashLimit } = definition.options
+    const { keep, expiresIn, crashLimit, concurrency, rate } = definition.options
     found = {
       what: `The input of job "${definition.name}"`,
       priority: toStoragePriority(definition.priority),
       keep: keep === undefined ? undefined : keepOf(keep),
       expires: expiresIn === undefined ? undefined : parseDuration(expiresIn, 'expiresIn'),
       crashLimit,
+      isLimited: concurrency !== undefined || rate !== undefined,
     }
     prepared.set(definition, found)
   }

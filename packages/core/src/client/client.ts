@@ -22,10 +22,10 @@ import { scheduled } from '../states/scheduled.ts'
 import type { State } from '../states/state.ts'
 import type { Edge, FinalPhase, JobId, NewJob } from '../storage/job.ts'
 import { finalPhases } from '../storage/job.ts'
-import type { SynchronousJobsRoom, TransactionalJobsRoom } from '../storage/jobs.ts'
+import type { CreateOutcome, SynchronousJobsRoom, TransactionalJobsRoom } from '../storage/jobs.ts'
 import type { JobStorage } from '../storage/storage.ts'
-import type { Built, Draft } from './build-job.ts'
-import { buildJob, tagsOf } from './build-job.ts'
+import type { Built, Call, Terms } from './build-job.ts'
+import { buildJob, readCall, tagsOf } from './build-job.ts'
 import { bulkCommands, deletable, requeueable } from './bulk.ts'
 import { cancel } from './cancel.ts'
 import type { BaseClient, Client, ContinueOptions, Enqueuing, Parent } from './client-types.ts'
@@ -35,7 +35,7 @@ import type { Stored } from './create-batch.ts'
 import { CreateBatch } from './create-batch.ts'
 import { explain } from './explain.ts'
 import type { JobHandle } from './handle.ts'
-import { createHandle } from './handle.ts'
+import { Handle } from './handle.ts'
 import { acquireLock } from './lock.ts'
 import { createMonitor, readDetails } from './monitor.ts'
 import { createQueues } from './queues.ts'
@@ -68,12 +68,12 @@ export interface ClientOptions<Storage extends JobStorage> {
 export function createClient<Storage extends JobStorage>(options: ClientOptions<Storage>): Client<Storage> {
   const core = createClientCore(options)
   const batch = new CreateBatch(core.storage, core.clock, core.deadlineMs)
-  const store = (jobs: readonly NewJob[]): Promise<Stored[]> => batch.addAll(jobs)
+  const store = (jobs: readonly NewJob[]): Promise<Stored> => batch.addAll(jobs)
   const { jobs } = core.storage
   const client: BaseClient & Partial<Record<'with' | 'enqueueSync', unknown>> = {
     ...enqueuing(core, store),
     handle: (job: JobId | JobDefinition<never, unknown>, id?: JobId) =>
-      createHandle<never>(core, checkJobId(typeof job === 'string' ? job : id!), false),
+      new Handle<never>(core, checkJobId(typeof job === 'string' ? job : id!), false),
     get: (id) => readDetails(core, checkJobId(id)),
     async requeue(id, { from, reason, by } = {}) {
       const [outcome] = await sendCommand(core, [id], {
@@ -113,19 +113,12 @@ export function createClient<Storage extends JobStorage>(options: ClientOptions<
   }
   if ('createSync' in jobs) {
     client.enqueueSync = (job: JobDefinition<never, unknown>, input: unknown, enqueueOptions: EnqueueOptions = {}) =>
-      enqueueSync(core, jobs as SynchronousJobsRoom, {
-        definition: job,
-        input,
-        options: enqueueOptions,
-        candidate: enqueued(),
-      })
+      enqueueSync(core, jobs as SynchronousJobsRoom, job, input, enqueueOptions)
   }
   if ('within' in jobs) {
     client.with = (tx: unknown) => {
       const inside = (jobs as TransactionalJobsRoom<unknown>).within(tx)
-      return enqueuing(core, async (list) =>
-        (await inside.create(list)).map((outcome) => ({ outcome, repeated: false })),
-      )
+      return enqueuing(core, async (list) => ({ outcomes: await inside.create(list), repeated: false }))
     }
   }
   return client as unknown as Client<Storage>
@@ -164,67 +157,67 @@ export function createClientCore(options: ClientOptions<JobStorage>): ClientCore
   }
 }
 
-type Store = (jobs: readonly NewJob[]) => Promise<Stored[]>
+type Store = (jobs: readonly NewJob[]) => Promise<Stored>
 
 function enqueuing(core: ClientCore, store: Store): Enqueuing {
-  const enqueue = (draft: Draft): Promise<JobHandle<never>> => {
-    const set = core.filterSets(draft.definition, draft.options.filters)
-    return set.create.length === 0
-      ? storeDraft(core, store, draft, draft.options.meta ?? noMeta, tagsOf(draft.definition, draft.options))
-      : createThroughFilters(core, store, draft)
+  const enqueue = (call: Call, input: unknown): Promise<JobHandle<never>> => {
+    const { create } = core.filterSets(call.definition, call.options.filters)
+    return create.length === 0
+      ? storeOne(core, store, readCall(core, call), input, call.options.id !== undefined)
+      : createThroughFilters(core, store, call, input)
   }
   // All are async, so that bad arguments reject like everything else instead of throwing at the call.
   return {
     enqueue: async (job, ...[input, options = {}]) =>
-      enqueue({ definition: job as never, input, options, candidate: plainEnqueued }),
+      enqueue({ definition: job as never, options, candidate: plainEnqueued }, input),
     schedule: async (job, input, options) =>
-      enqueue({ definition: job as never, input, options, candidate: scheduled(options) }),
+      enqueue({ definition: job as never, options, candidate: scheduled(options) }, input),
     continueWith: async (parents, job, ...[input, options = {}]) =>
-      enqueue(continuation(parents, job as never, input, options)),
+      enqueue(continuation(parents, job as never, options), input),
     async enqueueMany(job, inputs, options = {}) {
-      const drafts = inputs.map((input): Draft => ({
-        definition: job as never,
-        input,
-        options,
-        candidate: plainEnqueued,
-      }))
-      const set = core.filterSets(job as never, options.filters)
-      if (set.create.length > 0) return Promise.all(drafts.map(enqueue))
-      return storeMany(core, store, drafts)
+      const call: Call = { definition: job as never, options, candidate: plainEnqueued }
+      const { create } = core.filterSets(call.definition, options.filters)
+      if (create.length > 0) return Promise.all(inputs.map((input) => enqueue(call, input)))
+      return storeMany(core, store, readCall(core, call), inputs)
     },
   }
 }
 
-const noMeta: Readonly<Record<string, unknown>> = {}
 const plainEnqueued: State = enqueued()
 
-function storeDraft(
+function storeOne(
   core: ClientCore,
   store: Store,
-  draft: Draft,
-  meta: Readonly<Record<string, unknown>>,
-  tags: readonly string[] | undefined,
+  terms: Terms,
+  input: unknown,
+  isOwnId: boolean,
 ): Promise<JobHandle<never>> {
-  const ownId = draft.options.id !== undefined
-  const building = buildJob(core, draft, meta, tags)
+  const building = buildJob(core, terms, input)
   return building instanceof Promise
-    ? building.then((built) => storeBuilt(core, store, built, ownId))
-    : storeBuilt(core, store, building, ownId)
+    ? building.then((built) => storeBuilt(core, store, built, isOwnId))
+    : storeBuilt(core, store, building, isOwnId)
 }
 
 function storeBuilt(
   core: ClientCore,
   store: Store,
   { job, effects }: Built,
-  ownId: boolean,
+  isOwnId: boolean,
 ): Promise<JobHandle<never>> {
-  return store(effects.length === 0 ? [job] : [job, ...effects]).then(([stored]) => handleOf(core, job, stored!, ownId))
+  return store(effects.length === 0 ? [job] : [job, ...effects]).then(({ outcomes, repeated }) =>
+    handleOf(core, job, outcomes[0]!, repeated && !isOwnId),
+  )
 }
 
 /** Filters may change meta and tags on the way in, and see the outcome on the way out. */
-async function createThroughFilters(core: ClientCore, store: Store, draft: Draft): Promise<JobHandle<never>> {
-  const id = draft.options.id ?? newJobId(core.clock)
-  const { definition, options, input } = draft
+async function createThroughFilters(
+  core: ClientCore,
+  store: Store,
+  call: Call,
+  input: unknown,
+): Promise<JobHandle<never>> {
+  const { definition, options } = call
+  const id = options.id ?? newJobId(core.clock)
   const meta = { ...options.meta }
   const tags = [...(tagsOf(definition, options) ?? [])]
   let handle: JobHandle<never> | undefined
@@ -236,7 +229,8 @@ async function createThroughFilters(core: ClientCore, store: Store, draft: Draft
   }
   const set = core.filterSets(definition, options.filters)
   const created = await around<typeof context, Created>(set.create, context, async () => {
-    handle = await storeDraft(core, store, { ...draft, options: { ...options, id } }, meta, tags)
+    const terms = readCall(core, { ...call, options: { ...options, id } }, meta, tags)
+    handle = await storeOne(core, store, terms, input, options.id !== undefined)
     return { id: handle.id, created: handle.created }
   })
   if (handle !== undefined) return handle
@@ -247,17 +241,21 @@ async function createThroughFilters(core: ClientCore, store: Store, draft: Draft
 }
 
 /** Everything is made before anything is stored, so a refused input refuses the whole call. */
-async function storeMany(core: ClientCore, store: Store, drafts: readonly Draft[]): Promise<JobHandle<never>[]> {
+async function storeMany(
+  core: ClientCore,
+  store: Store,
+  terms: Terms,
+  inputs: readonly unknown[],
+): Promise<JobHandle<never>[]> {
   const jobs: NewJob[] = []
   const effects: NewJob[] = []
   const refused: { readonly index: number; readonly error: QError }[] = []
-  for (let index = 0; index < drafts.length; index++) {
-    const draft = drafts[index]!
+  for (let index = 0; index < inputs.length; index++) {
     try {
-      const building = buildJob(core, draft, draft.options.meta ?? noMeta, tagsOf(draft.definition, draft.options))
+      const building = buildJob(core, terms, inputs[index])
       const built = building instanceof Promise ? await building : building
       jobs.push(built.job)
-      effects.push(...built.effects)
+      if (built.effects.length > 0) effects.push(...built.effects)
     } catch (error) {
       if (!(error instanceof QError)) throw error
       refused.push({ index, error })
@@ -278,19 +276,19 @@ async function storeMany(core: ClientCore, store: Store, drafts: readonly Draft[
       { cause: first.error },
     )
   }
-  const stored = await store(effects.length === 0 ? jobs : [...jobs, ...effects])
-  return jobs.map((job, index) => handleOf(core, job, stored[index]!, false))
+  const { outcomes, repeated } = await store(effects.length === 0 ? jobs : [...jobs, ...effects])
+  return jobs.map((job, index) => handleOf(core, job, outcomes[index]!, repeated))
 }
 
-function handleOf(core: ClientCore, job: NewJob, { outcome, repeated }: Stored, ownId: boolean): JobHandle<never> {
+/** `existsByUs`: with an id nobody else can know, finding it there means that our own first try arrived. */
+function handleOf(core: ClientCore, job: NewJob, outcome: CreateOutcome, existsByUs: boolean): JobHandle<never> {
   switch (outcome.ok) {
     case 'created':
-      return createHandle(core, job.id, true)
+      return new Handle(core, job.id, true)
     case 'exists':
-      // With an id nobody else can know, finding it there means that our own first try arrived.
-      return createHandle(core, job.id, repeated && !ownId)
+      return new Handle(core, job.id, existsByUs)
     case 'duplicate':
-      return createHandle(core, job.id, false, outcome.holder)
+      return new Handle(core, job.id, false, outcome.holder)
     case 'orphan':
       throw new QError(
         'Q_UNKNOWN_PARENT',
@@ -310,9 +308,8 @@ const endsOf: Readonly<Record<ParentEnd, readonly FinalPhase[]>> = {
 function continuation(
   parents: Parent | readonly Parent[],
   definition: JobDefinition<never, unknown>,
-  input: unknown,
   options: ContinueOptions,
-): Draft {
+): Call {
   const list = Array.isArray(parents) ? (parents as readonly Parent[]) : [parents as Parent]
   const ids = [...new Set(list.map((parent) => checkJobId(typeof parent === 'string' ? parent : parent?.id)))]
   const { on = 'succeeded', in: delay } = options
@@ -328,7 +325,6 @@ function continuation(
   const edges: Edge[] = ids.map((parent) => ({ parent, on: endsOf[on] }))
   return {
     definition,
-    input,
     options,
     candidate: awaiting(ids, on),
     edges,
@@ -336,11 +332,15 @@ function continuation(
   }
 }
 
-function enqueueSync(core: ClientCore, jobs: SynchronousJobsRoom, draft: Draft): JobHandle<never> {
-  const { definition, options } = draft
-  const set = core.filterSets(definition, options.filters)
-  const building =
-    set.create.length > 0 ? null : buildJob(core, draft, options.meta ?? noMeta, tagsOf(definition, options))
+function enqueueSync(
+  core: ClientCore,
+  jobs: SynchronousJobsRoom,
+  definition: JobDefinition<never, unknown>,
+  input: unknown,
+  options: EnqueueOptions,
+): JobHandle<never> {
+  const terms = readCall(core, { definition, options, candidate: plainEnqueued })
+  const building = terms.set.create.length > 0 ? null : buildJob(core, terms, input)
   if (building === null || building instanceof Promise) {
     throw new QError(
       'Q_OPTION_INVALID',
@@ -348,5 +348,5 @@ function enqueueSync(core: ClientCore, jobs: SynchronousJobsRoom, draft: Draft):
     )
   }
   const [outcome] = jobs.createSync([building.job, ...building.effects])
-  return handleOf(core, building.job, { outcome: outcome!, repeated: false }, options.id !== undefined)
+  return handleOf(core, building.job, outcome!, false)
 }

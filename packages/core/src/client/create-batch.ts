@@ -5,15 +5,16 @@ import type { NewJob } from '../storage/job.ts'
 import type { CreateOutcome } from '../storage/jobs.ts'
 import type { JobStorage } from '../storage/storage.ts'
 
+/** What became of a list of jobs. */
 export interface Stored {
-  readonly outcome: CreateOutcome
-  /** The call had to be repeated after an unclear answer: `exists` may then be our own first try. */
+  readonly outcomes: readonly CreateOutcome[]
+  /** A call had to be repeated after an unclear answer: `exists` may then be our own first try. */
   readonly repeated: boolean
 }
 
 interface Waiting {
   readonly jobs: readonly NewJob[]
-  resolve(stored: Stored[]): void
+  resolve(stored: Stored): void
   reject(error: unknown): void
 }
 
@@ -36,8 +37,8 @@ export class CreateBatch {
   }
 
   /** Jobs that must become visible together, or that depend on each other: one call where they fit into one. */
-  addAll(jobs: readonly NewJob[]): Promise<Stored[]> {
-    if (jobs.length === 0) return Promise.resolve([])
+  addAll(jobs: readonly NewJob[]): Promise<Stored> {
+    if (jobs.length === 0) return Promise.resolve({ outcomes: [], repeated: false })
     if (this.#closed) return Promise.reject(closedError())
     return new Promise((resolve, reject) => {
       this.#waiting.push({ jobs, resolve, reject })
@@ -59,7 +60,8 @@ export class CreateBatch {
       try {
         const stored = await this.#store(jobs)
         let at = 0
-        for (const { jobs: own, resolve } of together) resolve(stored.slice(at, (at += own.length)))
+        for (const { jobs: own, resolve } of together)
+          resolve({ outcomes: stored.outcomes.slice(at, (at += own.length)), repeated: stored.repeated })
       } catch (error) {
         for (const { jobs: own, reject } of together) reject(describe(error, own[0]!, jobs.length))
       }
@@ -77,15 +79,18 @@ export class CreateBatch {
     return this.#waiting.splice(0, lists)
   }
 
-  async #store(jobs: readonly NewJob[]): Promise<Stored[]> {
+  async #store(jobs: readonly NewJob[]): Promise<Stored> {
     const { maxBatch } = this.#storage.capabilities
-    const stored: Stored[] = []
-    for (let from = 0; from < jobs.length; from += maxBatch) {
-      const part = jobs.length <= maxBatch ? jobs : jobs.slice(from, from + maxBatch)
-      const { value, repeated } = await persist(this.#clock, this.#deadlineMs, () => this.#storage.jobs.create(part))
-      for (const outcome of value) stored.push({ outcome, repeated })
-    }
-    return stored
+    if (jobs.length <= maxBatch) return this.#call(jobs)
+    const parts: Stored[] = []
+    for (let from = 0; from < jobs.length; from += maxBatch)
+      parts.push(await this.#call(jobs.slice(from, from + maxBatch)))
+    return { outcomes: parts.flatMap(({ outcomes }) => outcomes), repeated: parts.some(({ repeated }) => repeated) }
+  }
+
+  async #call(jobs: readonly NewJob[]): Promise<Stored> {
+    const { value, repeated } = await persist(this.#clock, this.#deadlineMs, () => this.#storage.jobs.create(jobs))
+    return { outcomes: value, repeated }
   }
 }
 

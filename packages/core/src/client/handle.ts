@@ -40,26 +40,34 @@ export interface JobHandle<Result> {
   subscribe(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterableIterator<JobEvent>
 }
 
-export function createHandle<Result>(
-  core: ClientCore,
-  id: JobId,
-  created: boolean,
-  conflict?: JobId,
-): JobHandle<Result> {
-  // A refused job was never stored: its handle speaks of the job that holds the key.
-  const target = conflict ?? id
-  return {
-    id: target,
-    created,
-    conflict,
-    async state() {
-      const view = await readView(core, target)
-      return view === null
-        ? null
-        : { name: view.state.name, reason: view.state.reason, at: new Date(view.state.at), attempt: view.attempt }
-    },
-    result: (options = {}) => waitForResult<Result>(core, target, options),
-    subscribe: (options = {}) => subscribe(core, target, options.signal),
+/** A list of a thousand jobs makes a thousand of these, so their functions are shared. */
+export class Handle<Result> implements JobHandle<Result> {
+  readonly #core: ClientCore
+  readonly id: JobId
+  readonly created: boolean
+  readonly conflict: JobId | undefined
+
+  constructor(core: ClientCore, id: JobId, created: boolean, conflict?: JobId) {
+    this.#core = core
+    // A refused job was never stored: its handle speaks of the job that holds the key.
+    this.id = conflict ?? id
+    this.created = created
+    this.conflict = conflict
+  }
+
+  async state(): Promise<JobState | null> {
+    const view = await readView(this.#core, this.id)
+    return view === null
+      ? null
+      : { name: view.state.name, reason: view.state.reason, at: new Date(view.state.at), attempt: view.attempt }
+  }
+
+  async result(options: ResultOptions = {}): Promise<Result> {
+    return waitForResult(this.#core, this.id, options)
+  }
+
+  subscribe(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<JobEvent> {
+    return subscribe(this.#core, this.id, options.signal)
   }
 }
 

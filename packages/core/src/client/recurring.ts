@@ -11,11 +11,12 @@ import type { Misfire } from '../schedule/plan-occurrences.ts'
 import type { Schedule } from '../schedule/schedule.ts'
 import { firstAfter, nextAfter, parseSchedule } from '../schedule/schedule.ts'
 import { cleanText } from '../states/encode-state.ts'
+import { enqueued } from '../states/enqueued.ts'
 import { persist } from '../storage-calls/persist.ts'
 import type { JobId, NewJob } from '../storage/job.ts'
 import type { Page } from '../storage/monitor.ts'
 import type { RecurringPut, RecurringRecord, RecurringRun } from '../storage/recurring.ts'
-import { buildJob, tagsOf } from './build-job.ts'
+import { buildJob, readCall } from './build-job.ts'
 import type { Storable } from './client-types.ts'
 import type { ClientCore } from './client-core.ts'
 import type { PauseOptions } from './queues.ts'
@@ -171,17 +172,8 @@ async function makeDraft(core: ClientCore, entry: RecurringEntry): Promise<Draft
   checkOneOf(id, 'misfire', misfire, ['once', 'all', 'skip'])
   checkOneOf(id, 'overlap', overlap, ['allow', 'skip', 'wait'])
   const schedule = storable({ cron, timeZone, dayMatch, every, anchor } as Schedule)
-  const built = await buildJob(
-    core,
-    {
-      definition: job,
-      input,
-      options: { ...options, id: jobIdFrom(`recurring:${id}`) },
-      candidate: { name: 'enqueued' },
-    },
-    options.meta ?? {},
-    tagsOf(job, options),
-  )
+  const call = { definition: job, options: { ...options, id: jobIdFrom(`recurring:${id}`) }, candidate: enqueued() }
+  const built = await buildJob(core, readCall(core, call), input)
   return {
     id,
     spec: {

@@ -3,6 +3,8 @@ import type { Codec } from './codec.ts'
 
 /** Deeper than any data people keep, and far from the end of the stack. */
 const deepest = 500
+/** A cycle is soon deeper than this. */
+const plainDepth = 50
 
 /** The default: JSON, refusing what JSON would lose in silence. A property that is `undefined` is dropped, as JSON does. */
 export const jsonCodec: Codec = {
@@ -18,12 +20,43 @@ export const jsonCodec: Codec = {
 /** Getters and proxies are code of their owner, and may do anything but pass for data. */
 function look(value: unknown): Lossy | null {
   try {
-    return findLossy(value, 0, null)
+    return isSurelyKept(value, 0) ? null : findLossy(value, 0, null)
   } catch (error) {
     throw new QError('Q_NOT_SERIALIZABLE', 'The value cannot be read: one of its getters threw. Pass plain data.', {
       cause: error,
     })
   }
+}
+
+/** Nearly all data is this plain, and is passed without noting the way. What is not is judged by `findLossy`. */
+function isSurelyKept(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object':
+      if (value === null) return true
+      if (depth >= plainDepth) return false
+      return Array.isArray(value) ? isKeptList(value, depth) : isKeptObject(value as Record<string, unknown>, depth)
+    default:
+      return false
+  }
+}
+
+function isKeptList(list: readonly unknown[], depth: number): boolean {
+  for (let index = 0; index < list.length; index++) if (!isSurelyKept(list[index], depth + 1)) return false
+  return true
+}
+
+function isKeptObject(object: Readonly<Record<string, unknown>>, depth: number): boolean {
+  if (Object.getPrototypeOf(object) !== Object.prototype) return false
+  for (const key in object) {
+    const value = object[key]
+    if (value !== undefined && !isSurelyKept(value, depth + 1)) return false
+  }
+  return true
 }
 
 interface Lossy {
