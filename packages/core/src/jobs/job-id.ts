@@ -7,6 +7,10 @@ import { isJobId } from '../storage/validate.ts'
 
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const randomCharacters = 14
+/** For each byte, the character of its last five bits. */
+const characters = Uint8Array.from({ length: 256 }, (_, byte) => alphabet.charCodeAt(byte & 31))
+/** Two characters for each place inside a millisecond. */
+const places = Array.from({ length: 1024 }, (_, place) => alphabet[place >> 5]! + alphabet[place & 31]!)
 
 /** What the ids of one clock are made of: one call for random bytes serves many. */
 interface Pool {
@@ -37,8 +41,7 @@ export function newJobId(clock: Clock = systemClock): JobId {
     pool.made = 0
   }
   // Inside a millisecond the first thousand sort as they were made: an index takes what comes at its end fastest.
-  const place = Math.min(pool.made++, 1023)
-  return pool.prefix + alphabet[place >> 5]! + alphabet[place & 31]! + takeText(clock, pool, randomCharacters)
+  return pool.prefix + places[Math.min(pool.made++, 1023)]! + takeText(clock, pool, randomCharacters)
 }
 
 function timeText(now: number): string {
@@ -79,9 +82,9 @@ function poolOf(clock: Clock): Pool {
 
 function takeText(clock: Clock, pool: Pool, length: number): string {
   if (pool.next + length > pool.text.length) {
-    const bytes = Buffer.alloc(poolSize)
+    const bytes = Buffer.allocUnsafe(poolSize)
     clock.fill(bytes)
-    for (let n = 0; n < poolSize; n++) bytes[n] = alphabet.charCodeAt(bytes[n]! & 31)
+    for (let n = 0; n < poolSize; n++) bytes[n] = characters[bytes[n]!]!
     pool.text = bytes.toString('latin1')
     pool.next = 0
   }

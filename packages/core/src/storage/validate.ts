@@ -17,8 +17,8 @@ export function payloadBytes(payload: Payload): number {
 export function whyInvalidJob(job: NewJob, maxPayload: number): string | null {
   return (
     (isJobId(job.id) ? null : `"${cut(job.id)}" is not a job id: 26 characters of Crockford base32 are`) ??
-    whyInvalidName('queue', job.queue) ??
-    whyInvalidName('name', job.name) ??
+    whyInvalidFixedName('queue', job.queue) ??
+    whyInvalidFixedName('name', job.name) ??
     whyInvalidWhole('version', job.version, 0, 2 ** 31 - 1) ??
     whyInvalidPayload(job.payload, maxPayload) ??
     whyInvalidWhole('priority', job.priority, 0, 65_535) ??
@@ -49,7 +49,7 @@ export function whyInvalidTransition(change: Transition, maxPayload: number): st
     (change.to.phase === 'active' ? 'only a claim makes a job active' : null) ??
     (change.to.phase === 'awaiting' ? 'a job is awaiting from its creation or not at all' : null) ??
     (change.to.phase === 'parked' && change.parkedFor === undefined ? 'a parked job needs `parkedFor`' : null) ??
-    (change.queue === undefined ? null : whyInvalidName('queue', change.queue)) ??
+    (change.queue === undefined ? null : whyInvalidFixedName('queue', change.queue)) ??
     whyInvalidWhole('priority', change.priority, 0, 65_535) ??
     whyInvalidState(change.to, maxPayload) ??
     firstOf(change.via, (state) => whyInvalidState(state, maxPayload)) ??
@@ -59,13 +59,15 @@ export function whyInvalidTransition(change: Transition, maxPayload: number): st
 
 function whyInvalidState(state: StateInput, maxPayload: number): string | null {
   return (
-    whyInvalidName('state', state.name) ??
+    whyInvalidFixedName('state', state.name) ??
     (state.data === undefined ? null : whyInvalidPayload(state.data, maxPayload)) ??
     (state.error && Buffer.byteLength(state.error.preview) > 200 ? 'an error preview has at most 200 bytes' : null)
   )
 }
 
 function whyInvalidPayload(payload: Payload, maxPayload: number): string | null {
+  // No character takes more than three bytes.
+  if (typeof payload === 'string' && payload.length * 3 <= maxPayload) return null
   const bytes = payloadBytes(payload)
   return bytes > maxPayload ? `a payload of ${bytes} bytes is over the limit of ${maxPayload}` : null
 }
@@ -93,6 +95,20 @@ export function whyInvalidRate(rate: Rate): string | null {
     whyInvalidWhole('rate', rate.max, 1, 2 ** 31 - 1) ??
     (Number.isFinite(rate.per) && rate.per >= 1 ? null : 'a rate needs a period of at least 1 ms')
   )
+}
+
+/** Names come again and again: looked at once, they are known. Not keys and tags, of which there is no end. */
+const knownNames = new Set<string>()
+const mostKnown = 1000
+
+function whyInvalidFixedName(what: string, name: string): string | null {
+  if (knownNames.has(name)) return null
+  const reason = whyInvalidName(what, name)
+  if (reason === null) {
+    if (knownNames.size >= mostKnown) knownNames.clear()
+    knownNames.add(name)
+  }
+  return reason
 }
 
 function whyInvalidName(what: string, text: string): string | null {
