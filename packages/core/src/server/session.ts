@@ -69,7 +69,7 @@ export class ServerSession {
   proven(sentAt: number): void {
     this.provenAt = Math.max(this.provenAt, sentAt)
     this.answeredAt = this.#core.clock.monotonic()
-    this.#pacemaker?.tick()
+    this.#pacemaker?.tick(this.silentMs())
   }
 
   /** The storage said what time it is. */

@@ -60,6 +60,10 @@ const lingerMs = 2
 /** Handlers quicker than this are worth claiming ahead for. */
 const quickRunMs = 50
 const mostBackoffMs = 5000
+/** Where hints tell of work, an idle worker still looks for itself, and with that renews the lease before a heartbeat would be due. */
+const [leastPollMs, mostPollMs] = [6500, 7300]
+/** Where nothing tells of work. */
+const unheardPollMs = 1000
 /** Looks without a find before the looks become rarer. */
 const mostBarren = 4
 /** A job whose former run has not ended here yet is looked at again after this. */
@@ -74,7 +78,6 @@ export class Worker {
   readonly #session: ServerSession
   readonly #queues: QueueList
   readonly #events: WorkerEvents
-  readonly #pollMs: number
 
   /** Handlers that have not settled, by job: one that is claimed again meanwhile is not run beside it. The slots in use. */
   readonly #runs = new Map<string, Run>()
@@ -122,7 +125,6 @@ export class Worker {
     this.#session = session
     this.#queues = queues
     this.#events = events
-    this.#pollMs = core.storage.capabilities.push ? 10_000 : 1000
   }
 
   get running(): number {
@@ -519,7 +521,11 @@ export class Worker {
   #pollLater(): void {
     this.#poll?.cancel()
     if (!this.#isClaiming || this.#stopSignal.signal.aborted) return
-    this.#poll = this.#core.clock.timer(jittered(this.#core.clock, this.#pollMs), this.wake)
+    const { clock, storage } = this.#core
+    const pollMs = storage.capabilities.push
+      ? leastPollMs + (mostPollMs - leastPollMs) * clock.random()
+      : jittered(clock, unheardPollMs)
+    this.#poll = clock.timer(pollMs, this.wake)
   }
 
   // --- what comes in

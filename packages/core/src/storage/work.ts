@@ -122,7 +122,8 @@ export interface WorkRoom {
 }
 
 export interface Pacemaker {
-  tick(): void
+  /** The event loop has turned. `renewedMs`: how long ago a call was sent that has renewed the session; without it that is unknown. */
+  tick(renewedMs?: Ms): void
   close(): Promise<void>
 }
 

@@ -10,13 +10,18 @@ export interface HeartbeatEvents {
   onLost(reason: string): void
 }
 
-/** Renews the lease when no other call has done so of late. It has a connection of its own, so a stalled call does not starve it. */
+/**
+ * Renews the lease when no other call has done so for a whole interval: the looks of an idle worker are more frequent than
+ * that. It has a connection of its own, so a stalled call does not starve it.
+ */
 export function startHeartbeat(core: ServerCore, session: ServerSession, events: HeartbeatEvents): Process {
   const { clock, storage, heartbeatMs } = core
   const lookEveryMs = heartbeatMs / 4
   return supervise(core, 'heartbeat', lookEveryMs, async () => {
     session.tick()
-    if (!session.isOpen || session.silentMs() < heartbeatMs * 0.75) return lookEveryMs
+    const dueInMs = heartbeatMs - session.silentMs()
+    if (!session.isOpen) return lookEveryMs
+    if (dueInMs > 0) return Math.min(lookEveryMs, dueInMs)
     const { id } = session
     const sentAt = clock.monotonic()
     const [answer] = await storage.work.heartbeat([id])
@@ -27,7 +32,7 @@ export function startHeartbeat(core: ServerCore, session: ServerSession, events:
     }
     session.proven(sentAt)
     events.onSignals(answer!.signals)
-    return heartbeatMs
+    return lookEveryMs
   })
 }
 

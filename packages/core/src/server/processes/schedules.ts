@@ -8,18 +8,21 @@ import { supervise } from '../supervise.ts'
 
 const chunk = 100
 const mostJobsPerCall = 1000
-const lookEveryMs = 15_000
+/** Hints tell of new ones; a lost hint costs no more than this. */
+const lookEveryMs = 60_000
+const unheardLookEveryMs = 15_000
 
 /** Creates the jobs of recurring records whose time has come. Every server does; the version lets one of them win each tick. */
 export function startSchedules(core: ServerCore): Process {
-  return supervise(core, 'schedules', lookEveryMs, async () => {
+  const mostMs = core.storage.capabilities.push ? lookEveryMs : unheardLookEveryMs
+  return supervise(core, 'schedules', mostMs, async () => {
     const { recurring } = core.storage
     const { due, now, nextDue } = await recurring.due(chunk)
     const ticks = due.flatMap((record) => tickOf(core, record, now))
     for (const call of splitByJobs(ticks)) await recurring.tick(call)
     if (due.length === chunk) return 0
     const nextAt = Math.min(nextDue ?? Infinity, ...ticks.map((tick) => tick.nextAt ?? Infinity))
-    return Math.min(lookEveryMs, Math.max(1, nextAt - now))
+    return Math.min(mostMs, Math.max(1, nextAt - now))
   })
 }
 

@@ -13,11 +13,12 @@ const mostChunks = 20
 /** Promotes what is due, recovers what lost its server, removes what nobody keeps. Any number of servers may do it at once. */
 export function startUpkeep(core: ServerCore, session: ServerSession, onMoved: () => void): Process {
   const { storage, clock, heartbeatMs, ttlMs } = core
+  let promoteAt = clock.monotonic()
   let recoverAt = clock.monotonic() + jitter(core, heartbeatMs / 2)
   let sweepAt = clock.monotonic() + jitter(core, sweepEveryMs)
 
-  return supervise(core, 'upkeep', heartbeatMs, async () => {
-    const dueInMs = await promote(core, session, onMoved)
+  const upkeep = supervise(core, 'upkeep', heartbeatMs, async () => {
+    await promoteWhenDue()
     const now = clock.monotonic()
     if (now >= recoverAt) {
       // After an outage or a stall of our own nobody has renewed, so nobody may be judged: heartbeat first, recover next time.
@@ -28,8 +29,33 @@ export function startUpkeep(core: ServerCore, session: ServerSession, onMoved: (
       sweepAt = now + sweepEveryMs
       await repeat(async () => (await storage.upkeep.sweep(chunk)).again)
     }
-    return Math.max(0, Math.min(dueInMs, heartbeatMs, recoverAt - clock.monotonic()))
+    return Math.max(0, Math.min(promoteAt, recoverAt) - clock.monotonic())
   })
+
+  /** Not at every look for lost servers: it would find nothing between what is due and what the last one has seen. */
+  async function promoteWhenDue(): Promise<void> {
+    const now = clock.monotonic()
+    if (now < promoteAt) return
+    promoteAt = Infinity
+    try {
+      promoteIn(Math.min(heartbeatMs, await promote(core, session, onMoved)))
+    } catch (error) {
+      promoteAt = now
+      throw error
+    }
+  }
+
+  function promoteIn(ms: number): void {
+    promoteAt = Math.min(promoteAt, clock.monotonic() + ms)
+  }
+
+  return {
+    ...upkeep,
+    pokeIn(ms) {
+      promoteIn(ms)
+      upkeep.pokeIn(ms)
+    },
+  }
 }
 
 async function promote(core: ServerCore, session: ServerSession, onMoved: () => void): Promise<number> {
