@@ -8,14 +8,15 @@ export interface PacemakerOptions {
   readonly maxStall: number
 }
 
-/** What the thread is given. `lastTick` is shared memory: a loop that is stuck cannot send messages. */
+/** What the thread is given. `signs` is shared memory: a loop that is stuck cannot send messages. */
 export interface PacemakerData {
   readonly config: Record<string, unknown>
   readonly text: string
   readonly session: string
   readonly ttl: number
   readonly maxStall: number
-  readonly lastTick: BigInt64Array
+  /** When the loop last turned, and when it last sent what has renewed the session; in milliseconds of a clock that all threads share. */
+  readonly signs: BigInt64Array
 }
 
 /**
@@ -27,8 +28,12 @@ export function createPacemaker(
   session: string,
   { ttl, maxStall }: PacemakerOptions,
 ): Pacemaker {
-  const lastTick = new BigInt64Array(new SharedArrayBuffer(8))
-  const tick = (): void => void Atomics.store(lastTick, 0, BigInt(Date.now()))
+  const signs = new BigInt64Array(new SharedArrayBuffer(16))
+  const tick = (renewedMs = Infinity): void => {
+    const now = process.hrtime.bigint() / 1_000_000n
+    Atomics.store(signs, 0, now)
+    if (renewedMs !== Infinity) Atomics.store(signs, 1, now - BigInt(Math.round(renewedMs)))
+  }
   tick()
   const data: PacemakerData = {
     config: connections.threadConfig(),
@@ -36,7 +41,7 @@ export function createPacemaker(
     session: storable(session),
     ttl,
     maxStall,
-    lastTick,
+    signs,
   }
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const thread = new Worker(new URL(`./pacemaker-thread.${extension}`, import.meta.url), { workerData: data })

@@ -209,17 +209,19 @@ describe('a list of jobs that are alike', () => {
 })
 
 describe('a pacemaker', () => {
-  test('renews the session of a loop that stands still or turns, and not that of a dead one', async () => {
+  test('renews the session of a loop that stands still or turns, and not that of a dead one, or one that renews itself', async () => {
     const storage = opened({ connectionString: databaseUrl, schema: scratchSchema() })
     const ttl = 2_000
     const renewed = new Map<string, Set<number>>()
-    for (const id of ['stuck', 'turning', 'dead']) {
+    for (const id of ['stuck', 'turning', 'dead', 'renewing']) {
       renewed.set(id, new Set())
       await storage.work.open({ id, server: 'host', ttl, info: '{}' })
       const pacemaker = storage.work.pacemaker!(id, { ttl, maxStall: id === 'dead' ? 1 : 60_000 })
       cleanUps.push(() => pacemaker.close())
+      // It was renewed by calls for the hour to come, as far as the thread can see.
+      if (id === 'renewing') pacemaker.tick(-3_600_000)
       if (id !== 'turning') continue
-      const ticking = setInterval(pacemaker.tick, ttl / 20)
+      const ticking = setInterval(() => pacemaker.tick(), ttl / 20)
       cleanUps.push(async () => clearInterval(ticking))
     }
     await until(async () => {
@@ -230,6 +232,7 @@ describe('a pacemaker', () => {
       return renewed.get('stuck')!.size >= 4 && renewed.get('turning')!.size >= 2
     }, 30_000)
     expect(renewed.get('dead')!.size).toBe(0)
+    expect(renewed.get('renewing')!.size).toBe(0)
   })
 })
 

@@ -4,17 +4,30 @@ import { Connection } from './connection.ts'
 import { heartbeat } from './scripts/sessions.ts'
 import type { PacemakerData } from './pacemaker.ts'
 
-const { address, root, session, everyMs, maxStallMs, lastTick } = workerData as PacemakerData
-const ticks = new BigInt64Array(lastTick)
-const connection = new Connection(address, 'pacemaker', root)
+const { address, root, session, ttl, maxStallMs, signs } = workerData as PacemakerData
+const lookEveryMs = Math.max(10, ttl / 12)
+/** A loop that turns has its own calls, and is waited for a little longer than those may take. */
+const busyEveryMs = ttl / 4
+const calmEveryMs = ttl * 0.4
 const sessions = [{ id: session, fp: fingerprintOf(session) }]
 
-function beat(): void {
-  const stalledMs = Number(process.hrtime.bigint() - Atomics.load(ticks, 0)) / 1e6
-  if (stalledMs > maxStallMs) return
-  // A beat that is lost is made good by the next one.
-  connection.run(heartbeat, { sessions }).catch(() => undefined)
-}
+let connection: Connection | undefined
+let beatAt = clockMs()
 
-beat()
-setInterval(beat, everyMs)
+setInterval(() => {
+  const now = clockMs()
+  const [tickedAt, renewedAt] = [Number(Atomics.load(signs, 0)), Number(Atomics.load(signs, 1))]
+  const stalledMs = now - tickedAt
+  if (stalledMs > maxStallMs) return
+  const isTurning = stalledMs < ttl / 6
+  if (now - Math.max(beatAt, renewedAt) < (isTurning ? calmEveryMs : busyEveryMs)) return
+  beatAt = now
+  connection ??= new Connection(address, 'pacemaker', root)
+  // A beat that is lost is made good at the next look.
+  connection.run(heartbeat, { sessions }).catch(() => (beatAt = 0))
+}, lookEveryMs)
+
+/** The same in all threads of the process. */
+function clockMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n)
+}

@@ -14,10 +14,10 @@ export interface PacemakerData {
   readonly address: Address
   readonly root: string
   readonly session: string
-  readonly everyMs: number
+  readonly ttl: number
   readonly maxStallMs: number
-  /** Milliseconds on the thread's clock are read from here: the last sign of life of the loop that is watched. */
-  readonly lastTick: SharedArrayBuffer
+  /** When the loop last turned, and when it last sent what has renewed the session; in milliseconds of a clock that all threads share. */
+  readonly signs: BigInt64Array
 }
 
 const isSource: boolean = import.meta.url.endsWith('.ts')
@@ -25,25 +25,28 @@ const isSource: boolean = import.meta.url.endsWith('.ts')
 const thread: URL = new URL(`./pacemaker-thread.${isSource ? 'ts' : 'js'}`, import.meta.url)
 
 /**
- * Renews a session from a thread with a connection of its own, as long as the loop that is watched ticked lately: a busy
- * loop keeps its lease, a dead one loses it.
+ * Renews a session from a thread with a connection of its own, as long as the loop that is watched ticked lately and does
+ * not renew it itself: a busy loop keeps its lease, a dead one loses it.
  */
 export function createPacemaker(station: PacemakerStation): Required<Pick<WorkRoom, 'pacemaker'>> | object {
   const address = station.address()
   if (address === null) return {}
   return {
     pacemaker(session: string, { ttl, maxStall }: { readonly ttl: number; readonly maxStall: number }): Pacemaker {
-      const lastTick = new SharedArrayBuffer(8)
-      const ticks = new BigInt64Array(lastTick)
-      const tick = (): void => void Atomics.store(ticks, 0, process.hrtime.bigint())
+      const signs = new BigInt64Array(new SharedArrayBuffer(16))
+      const tick = (renewedMs = Infinity): void => {
+        const now = process.hrtime.bigint() / 1_000_000n
+        Atomics.store(signs, 0, now)
+        if (renewedMs !== Infinity) Atomics.store(signs, 1, now - BigInt(Math.round(renewedMs)))
+      }
       tick()
       const data: PacemakerData = {
         address,
         root: station.keys.root,
         session,
-        everyMs: Math.max(10, ttl / 4),
+        ttl,
         maxStallMs: maxStall,
-        lastTick,
+        signs,
       }
       const worker = new Worker(thread, {
         workerData: data,

@@ -401,13 +401,17 @@ async function isListening(port: number): Promise<boolean> {
     .finally(() => probe.disconnect())
 }
 
-test('a pacemaker renews the session of a busy loop, and not that of a dead one', async () => {
+test('a pacemaker renews the session of a busy loop, and not that of a dead one, or one that renews itself', async () => {
   const { storage } = scratch()
   const ttl = 2_000
-  for (const id of ['busy', 'dead']) await storage.work.open({ id, server: 'host', ttl, info: '{}' })
+  for (const id of ['busy', 'dead', 'renewing']) await storage.work.open({ id, server: 'host', ttl, info: '{}' })
   const busy = storage.work.pacemaker!('busy', { ttl, maxStall: 60_000 })
   const dead = storage.work.pacemaker!('dead', { ttl, maxStall: 1 })
+  const renewing = storage.work.pacemaker!('renewing', { ttl, maxStall: 60_000 })
+  // It was renewed by calls for the hour to come, as far as the thread can see.
+  renewing.tick(-3_600_000)
   onTestFinished(async () => {
+    await renewing.close()
     await busy.close()
     await dead.close()
   })
@@ -418,6 +422,7 @@ test('a pacemaker renews the session of a busy loop, and not that of a dead one'
   }
   await until('the busy session was renewed more than once', async () => (await seenAt('busy')) > ttl * 1.5)
   expect(await seenAt('dead')).toBe(0)
+  expect(await seenAt('renewing')).toBe(0)
 })
 
 test('URLs name the namespace, and a bad one is refused without its secret', () => {

@@ -11,34 +11,44 @@ interface Beat {
   readonly session: SessionId
   readonly ttl: Ms
   readonly maxStall: Ms
-  /** The instant of the last tick, in milliseconds of the process's monotonic clock. */
-  readonly ticked: SharedArrayBuffer
+  /** When the loop last turned, and when it last made a call that has renewed the session; in milliseconds of a clock that all threads share. */
+  readonly signs: BigInt64Array
 }
 
 /**
  * The whole thread, as text: it needs no file of its own, whether this package runs from source or bundled. It renews the
- * session unless that is recovered, as long as the event loop it stands in for has turned lately.
+ * session unless that is recovered, as long as the event loop it stands in for has turned lately. What that has renewed
+ * itself needs no beat: each of ours would make it read anew what it knows. The file is opened at the first one.
  */
 const thread = `
 const { parentPort, workerData: beat } = require('node:worker_threads')
 const Database = require(beat.driver)
-const ticked = new BigInt64Array(beat.ticked)
-const database = new Database(beat.path, { timeout: 1000, fileMustExist: true })
+const { signs, ttl, maxStall, session } = beat
 const now = "cast(round(unixepoch('now', 'subsec') * 1000) as integer)"
-const renew = database.prepare(
-  'update ' + beat.table + ' set seen = ' + now + ', suspect = null where id = ? and buried = 0 and seen < ' + now + ' - ?')
+const clockMs = () => Number(process.hrtime.bigint() / 1000000n)
+let database, renew
+const open = () => {
+  database = new Database(beat.path, { timeout: 1000, fileMustExist: true })
+  renew = database.prepare(
+    'update ' + beat.table + ' set seen = ' + now + ', suspect = null where id = ? and buried = 0 and seen < ' + now + ' - ?')
+}
+let beatAt = clockMs()
 const timer = setInterval(() => {
-  const silentMs = Number(process.hrtime.bigint() / 1000000n - Atomics.load(ticked, 0))
-  if (silentMs > beat.maxStall) return
+  const silentMs = clockMs() - Number(Atomics.load(signs, 0))
+  if (silentMs > maxStall) return
+  const everyMs = silentMs < ttl / 6 ? ttl * 0.4 : ttl / 4
+  if (clockMs() - Math.max(beatAt, Number(Atomics.load(signs, 1))) < everyMs) return
   try {
-    renew.run(beat.session, beat.ttl / 6)
+    if (renew === undefined) open()
+    renew.run(session, ttl / 6)
+    beatAt = clockMs()
   } catch (error) {
     if (!String(error.code).startsWith('SQLITE_')) throw error
   }
-}, Math.max(5, beat.ttl / 4))
+}, Math.max(5, ttl / 12))
 parentPort.once('message', () => {
   clearInterval(timer)
-  database.close()
+  database?.close()
   parentPort.close()
 })
 `
@@ -49,9 +59,12 @@ export function startPacemaker(
   session: SessionId,
   { ttl, maxStall }: { readonly ttl: Ms; readonly maxStall: Ms },
 ): Pacemaker {
-  const ticked = new SharedArrayBuffer(8)
-  const lastTick = new BigInt64Array(ticked)
-  const tick = (): void => void Atomics.store(lastTick, 0, process.hrtime.bigint() / 1_000_000n)
+  const signs = new BigInt64Array(new SharedArrayBuffer(16))
+  const tick = (renewedMs = Infinity): void => {
+    const now = process.hrtime.bigint() / 1_000_000n
+    Atomics.store(signs, 0, now)
+    if (renewedMs !== Infinity) Atomics.store(signs, 1, now - BigInt(Math.round(renewedMs)))
+  }
   tick()
   const beat: Beat = {
     driver: createRequire(import.meta.url).resolve('better-sqlite3'),
@@ -60,7 +73,7 @@ export function startPacemaker(
     session,
     ttl,
     maxStall,
-    ticked,
+    signs,
   }
   const worker = new Worker(thread, { eval: true, workerData: beat })
   worker.unref()

@@ -620,6 +620,26 @@ describe('a pacemaker', () => {
     })
     await pacemaker.close()
   })
+
+  test('leaves a session alone whose own calls renew it', async () => {
+    const storage = open()
+    const ttl = 400
+    const [renewing, stuck] = [newId(), newId()]
+    const pacemakers = []
+    for (const id of [renewing, stuck]) {
+      await storage.work.open({ id, server: 'busy', ttl, info: '{}' })
+      pacemakers.push(storage.work.pacemaker!(id, { ttl, maxStall: 60_000 }))
+    }
+    // It was renewed by calls for the hour to come, as far as the thread can see.
+    pacemakers[0]!.tick(-3_600_000)
+    const renewedFor = async (wanted: string): Promise<number> => {
+      const { openedAt, seenAt } = (await storage.monitor.sessions()).find(({ id }) => id === wanted)!
+      return seenAt - openedAt
+    }
+    await until('the other one is renewed', async () => (await renewedFor(stuck)) > ttl)
+    expect(await renewedFor(renewing)).toBe(0)
+    for (const pacemaker of pacemakers) await pacemaker.close()
+  })
 })
 
 test('every commit waits for the disk when that is asked for, and the class says so', async () => {
