@@ -204,7 +204,16 @@ export function payloadOf(bytes: Buffer, isBinary: boolean): Payload {
 export type PackedJob = readonly Packable[]
 /** Plain jobs of one queue, name, priority, author and state: what differs, and what they share. */
 export type PackedJobs = readonly [items: readonly Payload[], ...shared: Packable[]]
-export type PackedTransition = readonly Packable[] | Buffer
+export type PackedTransition = readonly Packable[]
+/** Plain ends that stand side by side: what each says, by kind, and their states, or the one they share. */
+export type PackedEnds = readonly [
+  n: number,
+  ids: Buffer,
+  calls: Buffer,
+  ran: Buffer,
+  buckets: Buffer,
+  states: Buffer[],
+]
 export type PackedClaim = { readonly [key: string]: Packable }
 export type PackedNote = { readonly [key: string]: Packable }
 
@@ -341,15 +350,52 @@ function edgeMask(on: readonly FinalPhase[]): number {
   return on.reduce((mask, phase) => mask | (phase === 'succeeded' ? 1 : phase === 'failed' ? 2 : 4), 0)
 }
 
-/** `caller`: the session whose call it is part of. */
-export function packTransition(
-  change: Transition,
-  runBucket: number | undefined,
-  create: readonly (PackedJob | false)[] | undefined,
-  caller?: SessionId,
-): PackedTransition {
-  const token = change.token === undefined ? null : tokenOf(change.token)
-  const isPlain =
+/** The end of a run that says nothing but that it succeeded, and how long it took. */
+export interface PlainEnd {
+  readonly id: string
+  /** The call that claimed it. */
+  readonly call: number
+  readonly ranMs: number
+  readonly runBucket: number
+  readonly state: Buffer
+}
+
+/** Null for any other transition. `caller`: the session whose call it is part of. */
+export function plainEndOf(change: Transition, runBucket: number, caller: SessionId | undefined): PlainEnd | null {
+  const { id, to, ranMs } = change
+  if (ranMs === undefined || to.phase !== 'succeeded' || to.error !== undefined || !isPlain(change)) return null
+  const token = tokenOf(change.token!)
+  if (token === null || token.session !== caller || token.call >= 2 ** 40 || !hasIdLength(id)) return null
+  return { id, call: token.call, ranMs, runBucket, state: encodeState(to) }
+}
+
+/** What nearly every call is made of, in as few pieces as there are kinds: see `endPlain` among the scripts. */
+export function packEnds(ends: readonly PlainEnd[]): PackedEnds {
+  const n = ends.length
+  const columns = Buffer.allocUnsafe(n * (idLength + 10))
+  const [callsAt, ranAt, bucketsAt] = [n * idLength, n * (idLength + 5), n * (idLength + 9)]
+  const states: Buffer[] = []
+  for (let i = 0; i < n; i++) {
+    const { id, call, ranMs, runBucket, state } = ends[i]!
+    columns.write(id, i * idLength, 'latin1')
+    columns.writeUIntBE(call, callsAt + i * 5, 5)
+    columns.writeUInt32BE(Math.min(Math.max(0, Math.round(ranMs)), never - 1), ranAt + i * 4)
+    columns[bucketsAt + i] = runBucket
+    states.push(state)
+  }
+  return [
+    n,
+    columns.subarray(0, callsAt),
+    columns.subarray(callsAt, ranAt),
+    columns.subarray(ranAt, bucketsAt),
+    columns.subarray(bucketsAt),
+    states.every((state) => state === states[0]) ? states.slice(0, 1) : states,
+  ]
+}
+
+/** A transition of a claimed job that changes nothing but its state. */
+function isPlain(change: Transition): boolean {
+  return (
     change.token !== undefined &&
     change.via === undefined &&
     change.create === undefined &&
@@ -363,11 +409,15 @@ export function packTransition(
     change.by === undefined &&
     change.command === undefined &&
     (change.attempt === undefined || change.attempt === 'count')
-  const isEnd = isPlain && change.to.phase === 'succeeded' && change.to.error === undefined
-  const isOwn = token !== null && token.session === caller && token.call < 2 ** 40 && hasIdLength(change.id)
-  if (isEnd && isOwn && change.ranMs !== undefined && runBucket !== undefined) {
-    return packEnd(change, token.call, change.ranMs, runBucket)
-  }
+  )
+}
+
+export function packTransition(
+  change: Transition,
+  runBucket: number | undefined,
+  create: readonly (PackedJob | false)[] | undefined,
+): PackedTransition {
+  const token = change.token === undefined ? null : tokenOf(change.token)
   return [
     change.id,
     change.token === undefined ? false : (token?.fp ?? noClaim),
@@ -375,7 +425,7 @@ export function packTransition(
     encodeState(change.to),
     change.ranMs === undefined ? false : Math.max(0, Math.round(change.ranMs)),
     runBucket ?? 0,
-    isPlain
+    isPlain(change)
       ? false
       : {
           from: change.from?.map((from) => (typeof from === 'string' ? phaseNumber(from) : from.state)),
@@ -399,18 +449,6 @@ export function packTransition(
 
 function hasIdLength(id: string): boolean {
   return id.length === idLength && Buffer.byteLength(id) === idLength
-}
-
-/** What nearly every call is made of, in one piece: see `endPlain` among the scripts. */
-function packEnd({ id, to }: Transition, call: number, ranMs: number, runBucket: number): Buffer {
-  const state = encodeState(to)
-  const packed = Buffer.allocUnsafe(36 + state.length)
-  packed.write(id, 'latin1')
-  packed.writeUIntBE(call, 26, 5)
-  packed.writeUInt32BE(Math.min(Math.max(0, Math.round(ranMs)), never - 1), 31)
-  packed[35] = runBucket
-  packed.set(state, 36)
-  return packed
 }
 
 /** What no session is called: for a token that no claim ever made. */

@@ -1,10 +1,20 @@
 import { QError, histogramIndex, orderByParents, whyInvalidJob, whyInvalidTransition } from '@q/core/storage'
-import { isAlike, isPlainJob, packJob, packJobs, packTransition, phaseOf, textOf } from './codec.ts'
+import {
+  isAlike,
+  isPlainJob,
+  packEnds,
+  packJob,
+  packJobs,
+  packTransition,
+  phaseOf,
+  plainEndOf,
+  textOf,
+} from './codec.ts'
 import { unpack } from './msgpack.ts'
 import { apply as applyScript } from './scripts/apply.ts'
 import { create as createScript } from './scripts/create.ts'
 import type { ApplyOutcome, CreateOutcome, JobsRoom, NewJob, SessionId, Transition } from '@q/core/storage'
-import type { PackedJob, PackedJobs, PackedTransition } from './codec.ts'
+import type { PackedEnds, PackedJob, PackedJobs, PackedTransition, PlainEnd } from './codec.ts'
 import type { Unpacked } from './msgpack.ts'
 import type { Database } from './database.ts'
 
@@ -139,25 +149,36 @@ function createOutcomeOf(answer: Unpacked, reason: string | null): CreateOutcome
   }
 }
 
+/** `caller`: the session whose call it is. Its plain ends that stand side by side travel as one. */
 export function prepareTransitions(
   db: Database,
   list: readonly Transition[],
   caller?: SessionId,
-): Prepared<PackedTransition, ApplyOutcome> {
-  const reasons = list.map((change) => whyInvalidTransition(change, db.maxPayload))
-  const follow = list.map((change, index) =>
-    change.create && reasons[index] === null ? prepareJobs(db, change.create, packEach) : null,
-  )
-  const packed = list.map((change, index) =>
-    reasons[index] === null
-      ? packTransition(
-          change,
-          change.ranMs === undefined ? undefined : histogramIndex(change.ranMs),
-          follow[index]?.packed,
-          caller,
-        )
-      : false,
-  )
+): Prepared<PackedTransition | PackedEnds, ApplyOutcome> {
+  const packed: (PackedTransition | PackedEnds | false)[] = []
+  const reasons: (string | null)[] = []
+  const follow: (Prepared<PackedJob, CreateOutcome> | undefined)[] = []
+  let ends: PlainEnd[] = []
+  const close = (): void => {
+    if (ends.length > 0) packed.push(packEnds(ends))
+    ends = []
+  }
+  for (const change of list) {
+    const reason = whyInvalidTransition(change, db.maxPayload)
+    const isValid = reason === null
+    const runBucket = change.ranMs === undefined ? undefined : histogramIndex(change.ranMs)
+    const end = isValid && runBucket !== undefined ? plainEndOf(change, runBucket, caller) : null
+    const jobs = isValid && change.create ? prepareJobs(db, change.create, packEach) : undefined
+    reasons.push(reason)
+    follow.push(jobs)
+    if (end) {
+      ends.push(end)
+      continue
+    }
+    close()
+    packed.push(isValid && packTransition(change, runBucket, jobs?.packed))
+  }
+  close()
   return {
     packed,
     outcomes: (answer) =>

@@ -45,7 +45,7 @@ export const families = {
 
   /** hash per session, by its fingerprint. Ended ones stay for twice their ttl. */
   session: 'a:',
-  /** sorted set per session: the jobs it holds, by claim. */
+  /** hash per session: claim -> the ids it took, and #claim -> how many of them are held. Gone with the last of them. */
   held: 'h:',
   /** hash per session: job -> cancel wish or voided claim. */
   signals: 'c:',

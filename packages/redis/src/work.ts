@@ -48,13 +48,13 @@ export function createWork(db: Database): WorkRoom {
         claim: call.claim && packClaim(call.claim),
         publish: db.publishCommand(),
       })
-      const [head, ...records] = answer as [Buffer, ...Buffer[]]
+      const [head, ids, ...records] = answer as [Buffer, Buffer, ...Buffer[]]
       const facts = mapOf(unpack(head))
       const nextDue = numberOf(facts.get('due'))
       return {
         applied: prepared.outcomes(facts.get('applied')!),
         noted: listOf(facts.get('noted')).map((noted) => noted === true),
-        claimed: claimedJobsOf(facts, records, call.session, call.call),
+        claimed: claimedJobsOf(facts, ids, records, call.session, call.call),
         more: facts.get('more') === true,
         ...(nextDue === undefined ? {} : { nextDue }),
         adoptable: facts.get('adoptable') === true,
@@ -79,11 +79,11 @@ export function createWork(db: Database): WorkRoom {
           }
         }),
       })
-      const [head, ...records] = answer as [Buffer, ...Buffer[]]
+      const [head, ids, ...records] = answer as [Buffer, Buffer, ...Buffer[]]
       const facts = mapOf(unpack(head))
       return {
         applied: listOf(facts.get('applied')).map(reconciledOf),
-        claimed: claimedJobsOf(facts, records, session, call),
+        claimed: claimedJobsOf(facts, ids, records, session, call),
         now: numberOf(facts.get('now'))!,
       }
     },
@@ -106,14 +106,15 @@ export function createWork(db: Database): WorkRoom {
   }
 }
 
-/** Ids stand together in the head; records follow, then the payloads that are too long to stand in theirs. */
+/** Ids stand together; records follow, then the payloads that are too long to stand in theirs. */
 function claimedJobsOf(
   facts: ReadonlyMap<string, Unpacked>,
+  idBytes: Buffer,
   records: readonly Buffer[],
   session: SessionId,
   call: number,
 ): ClaimedJob[] {
-  const ids = (facts.get('ids') as Buffer).toString('latin1')
+  const ids = idBytes.toString('latin1')
   const busy = mapOf(facts.get('busy'))
   const jobs: ClaimedJob[] = []
   let nextLong = ids.length / idLength

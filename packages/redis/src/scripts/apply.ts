@@ -2,11 +2,11 @@ import { changing } from './changing.ts'
 import { create } from './parts/create.ts'
 import { steps } from './parts/steps.ts'
 import { script } from './script.ts'
-import type { PackedTransition } from '../codec.ts'
+import type { PackedEnds, PackedTransition } from '../codec.ts'
 import type { Script } from './script.ts'
 
 /** Commands: transitions outside of any session. */
-export const apply: Script<{ apply: readonly (PackedTransition | false)[]; publish: string }> = script(
+export const apply: Script<{ apply: readonly (PackedTransition | PackedEnds | false)[]; publish: string }> = script(
   'apply',
   [
     ...changing,

@@ -11,7 +11,7 @@ import { sessions } from './parts/sessions.ts'
 import { steps } from './parts/steps.ts'
 import { script } from './script.ts'
 import { recordFlags } from '../codec.ts'
-import type { PackedClaim, PackedNote, PackedTransition } from '../codec.ts'
+import type { PackedClaim, PackedEnds, PackedNote, PackedTransition } from '../codec.ts'
 import type { Script } from './script.ts'
 
 /**
@@ -22,7 +22,7 @@ export const exchange: Script<{
   session: string
   fp: string
   call: number
-  apply: readonly (PackedTransition | false)[]
+  apply: readonly (PackedTransition | PackedEnds | false)[]
   notes?: readonly PackedNote[] | undefined
   claim?: PackedClaim | undefined
   publish: string
@@ -79,38 +79,25 @@ export const exchange: Script<{
     claim,
     /* lua */ `
     local noted = A.notes and openLedger().noteAll(A.notes) or {}
-    local list, outcomes, done = A.apply, {}, {}
-    local i, ids = 1, nil
-    while i <= #list do
-      if type(list[i]) == 'string' then
-        local last = i
-        while type(list[last + 1]) == 'string' do last = last + 1 end
-        endPlain(list, i, last, outcomes)
-        i = last
-      elseif list[i] then
+    local list, outcomes, ids = A.apply, {}, nil
+    for i = 1, #list do
+      local t = list[i]
+      if not t then outcomes[#outcomes + 1] = 5
+      elseif type(t[1]) == 'number' then endPlain(t, outcomes)
+      else
         if not ids then
           ids = {}
-          for k = i, #list do if type(list[k]) == 'table' then ids[#ids + 1] = list[k][1] end end
+          for k = i, #list do if list[k] and type(list[k][1]) == 'string' then ids[#ids + 1] = list[k][1] end end
           openLedger().load(ids)
         end
-        outcomes[i] = ledger.step(list[i])
-      else outcomes[i] = 5 end
-      i = i + 1
-    end
-    for k = 1, #outcomes do
-      local t, outcome = list[k], outcomes[k]
-      if t and (outcome == 0 or (type(outcome) == 'table' and outcome[1] == 'a')) then
-        if type(t) == 'string' then done[#done + 1] = sub(t, 1, 31) .. CALLER
-        elseif t[2] then done[#done + 1] = t[1] .. spack('>I5', t[3]) .. t[2] end
+        local outcome = ledger.step(t)
+        outcomes[#outcomes + 1] = outcome
+        if t[2] and isDone(outcome) then receive(t[1], spack('>I5', t[3]), t[2]) end
       end
     end
     noteNewNames()
     pushReady()
-    if #done > 0 then
-      -- Two calls may be under way, and both may have to be told of.
-      local turn = CALL % 2
-      call('HSET', K.session .. CALLER, 'call', CALL, 'done' .. turn, table.concat(done), 'doneCall' .. turn, CALL)
-    else call('HSET', K.session .. CALLER, 'call', CALL) end
+    writeReceipts()
 
     local more, adoptable = false, false
     if A.claim then more, adoptable = claimAll(A.claim, SERVER) end
@@ -122,17 +109,18 @@ export const exchange: Script<{
     mayCompact(3, facts[3], call('HGET', K.queues, '#3'), 16384, 384)
     local reply = {
       mpack({
-        applied = outcomes, noted = noted, ids = table.concat(claimed), busy = busyOf, more = more, due = nextDue,
+        applied = outcomes, noted = noted, busy = busyOf, more = more, due = nextDue,
         adoptable = adoptable, signals = signalsOf(CALLER), names = tonumber(facts[1] or 0),
         queues = tonumber(facts[2] or 0), now = now,
       }),
+      not ledger and heldText or table.concat(claimed),
     }
     local longs = {}
     for k = 1, #claimed do
       local packed = takenAs[k]
       if type(packed) == 'table' then packed = packed.packed end
       if band(byte(packed, 3), ${recordFlags.long}) ~= 0 then longs[#longs + 1] = call('GET', K.payload .. claimed[k]) or '' end
-      reply[k + 1] = packed
+      reply[k + 2] = packed
     end
     for k = 1, #longs do reply[#reply + 1] = longs[k] end
     return reply

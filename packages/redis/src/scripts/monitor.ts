@@ -1,13 +1,14 @@
 import { base } from './parts/base.ts'
 import { books } from './parts/books.ts'
 import { entered } from './parts/entered.ts'
+import { held } from './parts/held.ts'
 import { ledger } from './parts/ledger.ts'
 import { pages } from './parts/pages.ts'
 import { record } from './parts/record.ts'
 import { script } from './script.ts'
 import type { Script } from './script.ts'
 
-const reading: readonly string[] = [base, books, record, entered, ledger, pages]
+const reading: readonly string[] = [base, books, record, entered, ledger, held, pages]
 
 /** Jobs with all that belongs to them: record, long payload, progress, parents, number of children. */
 export const viewJobs: Script<{ ids: readonly string[] }> = script('view-jobs', [
@@ -216,7 +217,9 @@ export const readSessions: Script<Record<string, never>> = script('read-sessions
     local facts = call('HMGET', K.session .. live[i], 'id', 'server', 'ttl', 'info', 'opened')
     if facts[1] then
       facts[6] = string.format('%.0f', tonumber(live[i + 1]) - tonumber(facts[3]) / 2)
-      facts[7] = call('ZCARD', K.held .. live[i])
+      local all, n = call('HGETALL', K.held .. live[i]), 0
+      for k = 1, #all, 2 do if sub(all[k], 1, 1) == '#' then n = n + tonumber(all[k + 1]) end end
+      facts[7] = n
       reply[#reply + 1] = facts
     end
   end

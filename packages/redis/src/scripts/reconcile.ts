@@ -1,6 +1,7 @@
 import { base } from './parts/base.ts'
 import { books } from './parts/books.ts'
 import { entered } from './parts/entered.ts'
+import { held } from './parts/held.ts'
 import { ledger } from './parts/ledger.ts'
 import { record } from './parts/record.ts'
 import { sessions } from './parts/sessions.ts'
@@ -28,6 +29,7 @@ export const reconcile: Script<{ session: string; fp: string; call: number; step
     record,
     entered,
     ledger,
+    held,
     sessions,
     /* lua */ `
     local CALLER, CALL = A.fp, A.call
@@ -36,10 +38,11 @@ export const reconcile: Script<{ session: string; fp: string; call: number; step
     renew(CALLER, session.ttl)
     if CALL > session.call then call('HSET', K.session .. CALLER, 'call', CALL) end
     local turn = CALL % 2
-    local facts = call('HMGET', K.session .. CALLER, 'doneCall' .. turn, 'done' .. turn)
+    local facts = call('HMGET', K.session .. CALLER, 'doneCall' .. turn, 'doneIds' .. turn, 'doneCalls' .. turn, 'done' .. turn)
     local ended = {}
     if facts[1] and tonumber(facts[1]) == CALL then
-      for p = 1, #facts[2], 39 do ended[sub(facts[2], p, p + 38)] = true end
+      for k = 1, #facts[3] / 5 do ended[sub(facts[2], 26 * k - 25, 26 * k) .. sub(facts[3], 5 * k - 4, 5 * k) .. CALLER] = true end
+      for p = 1, #facts[4], 39 do ended[sub(facts[4], p, p + 38)] = true end
     end
     local ids = {}
     for i = 1, #A.steps do ids[i] = A.steps[i].id end
@@ -58,12 +61,11 @@ export const reconcile: Script<{ session: string; fp: string; call: number; step
       elseif j.claimed and j.fp == s.fp and j.call == s.call and j.cfp == CALLER and j.ccall == CALL then outcome = 1 end
       outcomes[i] = outcome
     end
-    local held = call('ZRANGE', K.held .. CALLER, 0, -1)
-    load(held)
-    local reply, longs, found, busy = { '' }, {}, {}, nil
-    for i = 1, #held do
-      local j = get(held[i])
-      if j and j.phase == ACTIVE and j.fp == CALLER and j.call == CALL then
+    local reply, longs, found, busy, claims = { '', '' }, {}, {}, nil, claimsOf(CALLER)
+    for i = 1, #claims do
+      local list = claims[i].call == CALL and heldSince(claims[i]) or {}
+      for k = 1, #list do
+        local j = list[k]
         found[#found + 1] = j.id
         if (j.xs ~= '' or j.x) and X(j).busy then
           busy = busy or {}
@@ -73,7 +75,8 @@ export const reconcile: Script<{ session: string; fp: string; call: number; step
         if has(j, LONG) then longs[#longs + 1] = call('GET', K.payload .. j.id) or '' end
       end
     end
-    reply[1] = mpack({ applied = outcomes, ids = table.concat(found), busy = busy, now = now })
+    reply[1] = mpack({ applied = outcomes, busy = busy, now = now })
+    reply[2] = table.concat(found)
     for i = 1, #longs do reply[#reply + 1] = longs[i] end
     return reply
     `,

@@ -115,10 +115,10 @@ export const recover: Limited = script(
       else
         if left <= 0 then again = true
         else
-          local ids = handBackSome(fp, left, 'lost')
+          local ids, holds = handBackSome(fp, left, 'lost')
           left = left - #ids
           for k = 1, #ids do recovered[#recovered + 1] = ids[k] end
-          if call('ZCARD', K.held .. fp) > #ids then
+          if holds then
             again = true
             call('HSET', K.session .. fp, 'ended', 1)
           else

@@ -4,13 +4,13 @@
  */
 export const books: string = /* lua */ `
 local cnt, told, woke, signalled, meta = {}, {}, {}, {}, {}
--- Which lists jobs leave and join: outs and ins by phase, or by session for active jobs; streams by phase and instant.
-local ins, outs, streams, pushed = {}, {}, {}, {}
+-- Which lists jobs leave and join: outs and ins by phase, streams by phase and instant; and what sessions gain and give up, by claim.
+local ins, outs, streams, gained, given, pushed = {}, {}, {}, {}, {}, {}
 local queuesSeen, namesSeen, tagsSeen = {}, {}, {}
 local seqNext, seqLast = 1, 0
 local seqSlice = 16
 local changed = false
-local writeJobs
+local writeJobs, heldText
 
 local function nextSeq()
   if seqNext > seqLast then
@@ -30,6 +30,14 @@ local function listIn(map, key)
     map[key] = list
   end
   return list
+end
+
+-- The jobs that a call of a session claimed in one instant.
+local function claimOf(number, at) return string.format('%.0f %.0f', number, at) end
+
+local function give(fp, claim, n)
+  local claims = listIn(given, fp)
+  claims[claim] = (claims[claim] or 0) + n
 end
 
 -- What happened to jobs of one (queue, name) in this minute.
@@ -117,17 +125,26 @@ local function pushReady()
   pushed = {}
 end
 
--- What a session holds is never emptied before it is filled again: a sorted set starts small, and small ones are slow.
+-- A session's jobs stand together as they were claimed, and go when the last of them has gone.
+local function writeHeld()
+  for fp, claims in pairs(gained) do
+    for claim, ids in pairs(claims) do
+      heldText = table.concat(ids)
+      call('HSET', K.held .. fp, claim, heldText, '#' .. claim, #ids)
+    end
+  end
+  for fp, claims in pairs(given) do
+    local key = K.held .. fp
+    for claim, n in pairs(claims) do
+      if call('HINCRBY', key, '#' .. claim, -n) <= 0 then call('HDEL', key, claim, '#' .. claim) end
+    end
+  end
+end
+
 local function writeIndexes(changes)
-  for phase, ids in pairs(outs) do
-    if type(phase) == 'number' then many('ZREM', K.index .. phase, ids) end
-  end
-  for where, list in pairs(ins) do
-    many('ZADD', (type(where) == 'number' and K.index or K.held) .. where, list)
-  end
-  for fp, ids in pairs(outs) do
-    if type(fp) == 'string' then many('ZREM', K.held .. fp, ids) end
-  end
+  for phase, ids in pairs(outs) do many('ZREM', K.index .. phase, ids) end
+  for phase, list in pairs(ins) do many('ZADD', K.index .. phase, list) end
+  writeHeld()
   for phase, instants in pairs(streams) do
     for at, list in pairs(instants) do
       local text = string.format('%.0f', at)
@@ -152,10 +169,10 @@ local function changedIds(touched)
     end
   end
   for i = 1, #touched do enter(touched[i].id) end
-  for _, list in pairs(outs) do for i = 1, #list do enter(list[i]) end end
-  for _, list in pairs(ins) do for i = 2, #list, 2 do enter(list[i]) end end
-  for _, instants in pairs(streams) do
-    for _, list in pairs(instants) do for i = 1, #list do enter(list[i]) end end
+  for _, lists in ipairs({ streams, gained }) do
+    for _, parts in pairs(lists) do
+      for _, list in pairs(parts) do for i = 1, #list do enter(list[i]) end end
+    end
   end
   return ids
 end

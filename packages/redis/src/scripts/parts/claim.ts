@@ -47,7 +47,7 @@ end
 -- Answers how many, and whether it stopped at a job that is not for prefetching.
 local function drain(queue, want, extra, blob, most)
   local taken, stopped, plain, dead = 0, false, 0, 0
-  local sets, held = {}, listIn(ins, CALLER)
+  local sets, held = {}, nil
   while taken < want + extra and examined < most do
     local list, back, prio = nextOf(queue, math.min(want + extra - taken, most - examined))
     if not list then break end
@@ -76,9 +76,10 @@ local function drain(queue, want, extra, blob, most)
           local tally = start.tally or tallied(start)
           tally[wait] = (tally[wait] or 0) + 1
           local packed = s .. (taken < want and state.here or state.ahead)
-          local k, h = #sets, #held
+          local k = #sets
           sets[k + 1], sets[k + 2] = keys[i], packed
-          held[h + 1], held[h + 2] = nowText, id
+          held = held or listIn(listIn(gained, CALLER), claimOf(CALL, now))
+          held[#held + 1] = id
           took(id, packed)
           plain, taken, examined = plain + 1, taken + 1, examined + 1
         else dead = dead + 1 end

@@ -1,5 +1,8 @@
+import { held } from './held.ts'
+
 /** What becomes of the jobs of a session that ended or was lost. */
 export const handback: string = /* lua */ `
+${held}
 -- Gives a held job back. how: 'undo' uncharged, 'lost' charged.
 local function handBack(j, how)
   local x = (j.xs ~= '' or j.x) and X(j) or nil
@@ -30,14 +33,17 @@ local function handBack(j, how)
   if adopted then toParked(j, adopted) else toReady(j, true) end
 end
 
--- Up to so many jobs of a session; their ids.
+-- Up to so many jobs of a session; their ids, and whether it holds more.
 local function handBackSome(fp, limit, how)
-  local ids = call('ZRANGE', K.held .. fp, 0, limit - 1)
-  load(ids)
-  for i = 1, #ids do
-    local j = get(ids[i])
-    if j and j.phase == ACTIVE and j.fp == fp then handBack(j, how) end
+  local ids, claims = {}, claimsOf(fp)
+  for i = 1, #claims do
+    local list = heldSince(claims[i])
+    for k = 1, #list do
+      if #ids == limit then return ids, true end
+      handBack(list[k], how)
+      ids[#ids + 1] = list[k].id
+    end
   end
-  return ids
+  return ids, false
 end
 `

@@ -58,19 +58,10 @@ local function count(j, by)
   elseif phase == SCHEDULED and j.attempt > 0 then add('#retrying', by) end
 end
 
--- A session that gives a job away and takes it again in one call holds it.
-local function stays(leaving, id)
-  for i = leaving and #leaving or 0, 1, -1 do
-    if leaving[i] == id then table.remove(leaving, i) end
-  end
-end
-
 -- Which lists a job leaves and joins.
 local function indexed(j)
   local from, to, list = j.phase0, j.phase, nil
-  if from == ACTIVE then
-    list = listIn(outs, j.fp0)
-    list[#list + 1] = j.id
+  if from == ACTIVE then give(j.fp0, claimOf(j.call0, j.at0), 1)
   elseif from then
     list = listIn(outs, from)
     list[#list + 1] = j.id
@@ -79,9 +70,11 @@ local function indexed(j)
   if to == READY or to == SUCCEEDED then
     list = listIn(listIn(streams, to), j.at)
     list[#list + 1] = j.id
+  elseif to == ACTIVE then
+    list = listIn(listIn(gained, j.fp), claimOf(j.call, j.at))
+    list[#list + 1] = j.id
   else
-    if to == ACTIVE and from ~= READY then stays(outs[j.fp], j.id) end
-    list = listIn(ins, to == ACTIVE and j.fp or to)
+    list = listIn(ins, to)
     list[#list + 1] = j.at == now and nowText or j.at
     list[#list + 1] = j.id
   end

@@ -119,9 +119,29 @@ local function ofPhase(phase)
   return found, horizon
 end
 
+-- The jobs sessions hold, claim by claim.
 local function ofSessions(fps)
-  local found = {}
-  for i = 1, #fps do ofSet(K.held .. fps[i], found) end
+  local found, claims, lastAt = {}, {}, nil
+  for i = 1, #fps do
+    local own = claimsOf(fps[i])
+    for k = 1, #own do claims[#claims + 1] = own[k] end
+  end
+  table.sort(claims, function(a, b)
+    if A.newest then return a.at > b.at end
+    return a.at < b.at
+  end)
+  for i = 1, #claims do
+    local at = claims[i].at
+    if #found >= A.count and at ~= lastAt then break end
+    lastAt = at
+    -- Whatever stands between '' and '~': of the cursor's own instant each job is asked.
+    if at == A.at or isBeyond(at, '') then
+      local list = heldSince(claims[i])
+      for k = 1, #list do
+        if isBeyond(list[k].at, list[k].id) then found[#found + 1] = { list[k].at, list[k].id } end
+      end
+    end
+  end
   return found
 end
 

@@ -68,7 +68,7 @@ local function parse(id, s)
     seq = seq, created = created, version = version, queue = sub(s, queueAt, nameAt - 1), name = name,
     cur = sub(s, curAt, curAt + size - 1), hist = sub(s, p + pl, from - 1), xs = xs, x = nil,
     ready = ready, claimed = claimed, ran = ran, fp = fp, call = number, cfp = cfp, ccall = ccall,
-    payload = sub(s, p, p + pl - 1), phase0 = phase, n0 = n, fp0 = fp, dirty = nil, packed = nil, gone = nil,
+    payload = sub(s, p, p + pl - 1), phase0 = phase, n0 = n, fp0 = fp, call0 = number, at0 = at, dirty = nil, packed = nil, gone = nil,
   }
 end
 

@@ -11,9 +11,9 @@ local function renew(fp, ttl) call('ZADD', K.sessions, now + ttl / 2, fp) end
 
 local function bury(fp, ttl)
   call('ZREM', K.sessions, fp)
-  call('DEL', K.signals .. fp)
+  call('UNLINK', K.signals .. fp, K.held .. fp)
   call('HSET', K.session .. fp, 'ended', 1)
-  call('HDEL', K.session .. fp, 'info', 'done0', 'doneCall0', 'done1', 'doneCall1')
+  call('HDEL', K.session .. fp, 'info', 'done0', 'doneIds0', 'doneCalls0', 'doneCall0', 'done1', 'doneIds1', 'doneCalls1', 'doneCall1')
   call('PEXPIRE', K.session .. fp, math.ceil(ttl * 2))
 end
 
