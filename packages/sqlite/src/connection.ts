@@ -11,29 +11,55 @@ export type Database = Sqlite.Database
 export class Connection {
   readonly database: Database
   readonly tables: Tables
-  readonly #prepared = new Map<object, Sqlite.Statement<Bound[], unknown>>()
+  readonly #prepared = new Map<object, Prepared>()
+  #dataVersion: Sqlite.Statement<[], number> | undefined
+  #changes = 0
 
   constructor(database: Database, tables: Tables) {
     this.database = database
     this.tables = tables
   }
 
+  /** Grows with all that is changed through here, but for what is changed quietly. */
+  get changes(): number {
+    return this.#changes
+  }
+
+  /** Another number when another connection has written. */
+  dataVersion(): number {
+    this.#dataVersion ??= this.database.prepare<[], number>('pragma data_version').pluck()
+    return this.#dataVersion.get()!
+  }
+
   /** Answers how many rows it changed. */
   run<P extends readonly Bound[]>(statement: Statement<P>, ...parameters: P): number {
-    return this.#prepare(statement).run(...parameters).changes
+    const { changes } = this.#prepare(statement).statement.run(...parameters)
+    this.#changes += changes
+    return changes
+  }
+
+  /** For a change that no answer to anybody depends on. */
+  runQuietly<P extends readonly Bound[]>(statement: Statement<P>, ...parameters: P): number {
+    return this.#prepare(statement).statement.run(...parameters).changes
   }
 
   get<P extends readonly Bound[], R>(statement: Statement<P, R>, ...parameters: P): R | undefined {
-    return this.#prepare(statement).get(...parameters) as R | undefined
+    const prepared = this.#prepare(statement)
+    if (prepared.writes) this.#changes++
+    return prepared.statement.get(...parameters) as R | undefined
   }
 
   all<P extends readonly Bound[], R>(statement: Statement<P, R>, ...parameters: P): R[] {
-    return this.#prepare(statement).all(...parameters) as R[]
+    const prepared = this.#prepare(statement)
+    if (prepared.writes) this.#changes++
+    return prepared.statement.all(...parameters) as R[]
   }
 
   /** Inserts many rows at once: what is their own in one list, what they share by its names. Answers how many there were. */
   runRows<Shared extends object>(statement: RowsStatement<Shared>, rows: readonly Bound[], shared: Shared): number {
-    return (this.#prepare(statement) as Sqlite.Statement<unknown[]>).run(rows, shared).changes
+    const { changes } = (this.#prepare(statement).statement as Sqlite.Statement<unknown[]>).run(rows, shared)
+    this.#changes += changes
+    return changes
   }
 
   /** For statements that are built for one read: lists with their filters. */
@@ -41,14 +67,21 @@ export class Connection {
     return this.database.prepare<unknown[], R>(sql).all(...parameters)
   }
 
-  #prepare(statement: { readonly sql: (tables: Tables) => string }): Sqlite.Statement<Bound[], unknown> {
+  #prepare(statement: { readonly sql: (tables: Tables) => string }): Prepared {
     let prepared = this.#prepared.get(statement)
     if (prepared === undefined) {
-      prepared = this.database.prepare<Bound[], unknown>(veiled(statement.sql(this.tables)))
+      const made = this.database.prepare<Bound[], unknown>(veiled(statement.sql(this.tables)))
+      prepared = { statement: made, writes: !made.readonly }
       this.#prepared.set(statement, prepared)
     }
     return prepared
   }
+}
+
+interface Prepared {
+  readonly statement: Sqlite.Statement<Bound[], unknown>
+  /** Also one that answers rows may. */
+  readonly writes: boolean
 }
 
 /**

@@ -4,6 +4,7 @@ import { isBusy, storageError } from './errors.ts'
 import { clock } from './clock.ts'
 import { migrate, migrateWithin, schemaVersion, versionOf } from './migrations/migrate.ts'
 import { type Store, beginCall, beginStep, endStep, forgetStep, newStore } from './store.ts'
+import type { Recalled } from './lull.ts'
 import { type Tables, tablesOf } from './tables.ts'
 import { Wakes } from './wakes.ts'
 import { Writer, closedError } from './writer.ts'
@@ -44,6 +45,8 @@ export class Engine {
   #checkedAt = 0
   #writes = 0
   #checkpoint: { cancel(): void } | null = null
+  /** What had been changed when the log was last written back. */
+  #writtenBack = 0
   readonly #closers: (() => void)[] = []
 
   constructor(options: EngineOptions) {
@@ -70,6 +73,20 @@ export class Engine {
     if (this.#opened === null || this.#closing !== null || this.#isUnchecked()) return this.#writeLater(work)
     this.#noteWrite()
     return this.#opened.writer.run(work)
+  }
+
+  /** What a call found before, when it would find the same now and nothing waits to be written; see `Lull`. */
+  recall<T>(key: string): (Recalled<T> & { readonly store: Store }) | undefined {
+    const opened = this.#closing === null ? this.#opened : null
+    if (opened === null || this.path === ':memory:' || !opened.writer.isIdle) return undefined
+    try {
+      const recalled = opened.store.lull.recall<T>(key)
+      return recalled && { ...recalled, store: opened.store }
+    } catch (error) {
+      // The call itself says what is wrong, or waits until it is over.
+      if (error instanceof Error) return undefined
+      throw error
+    }
   }
 
   /** One call at once. In a transaction of the caller on the connection we were given, it becomes part of that. */
@@ -152,13 +169,21 @@ export class Engine {
     this.#closers.push(closer)
   }
 
-  /** Pages that nothing is on any more go back to the file system, some at a time. */
-  giveBackSpace(): void {
+  /** Pages that nothing is on any more go back to the file system, some at a time. False when there are more of them. */
+  giveBackSpace(): boolean {
+    const database = this.#opened?.database
+    const freePages = (): unknown => database?.pragma('freelist_count', { simple: true })
     try {
-      this.#opened?.database.pragma('incremental_vacuum(500)')
+      const before = freePages()
+      if (before === 0) return true
+      database?.pragma('incremental_vacuum(500)')
+      const after = freePages()
+      // A file that somebody else made may not be able to give anything back.
+      return after === 0 || after === before
     } catch (error) {
       // Somebody is writing: the next sweep comes soon.
       if (!isBusy(error)) throw storageError(error, this.path)
+      return false
     }
   }
 
@@ -269,7 +294,9 @@ export class Engine {
         this.#checkpoint = null
         if (this.#closing !== null) return
         if (this.#writes !== seen) return this.#noteWrite()
-        this.#writeBack()
+        const { changes } = this.#opened!.store.db
+        if (changes !== this.#writtenBack) this.#writeBack()
+        this.#writtenBack = changes
       },
       { unref: true },
     )

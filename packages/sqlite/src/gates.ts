@@ -196,11 +196,13 @@ export function offerDue(store: Store): void {
 
 const gatesPerLook = 500
 
-/** Looks at every gate where somebody sleeps, some at each call: nobody stays asleep because of a queue that does not claim what it is offered. */
-export function offerAll(store: Store): void {
+/** Looks at every gate where somebody sleeps, some at each call: nobody stays asleep because of a queue that does not claim what it is offered. Whether there may be any. */
+export function offerAll(store: Store): boolean {
+  const hasBegun = store.lookedAtGate !== ''
   const gates = store.db.all(gatesWithLines, store.lookedAtGate, gatesPerLook)
   store.lookedAtGate = gates.length < gatesPerLook ? '' : gates.at(-1)!.gate
   for (const { gate } of gates) offerRoom(store, stateOf(store, gate))
+  return hasBegun || gates.length > 0
 }
 
 /** Forgets gates of which nothing is left but a bucket that has filled up again. */

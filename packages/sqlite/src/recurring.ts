@@ -69,7 +69,10 @@ export function createRecurringRoom(engine: Engine): RecurringRoom {
           return true
         }),
       ),
-    due: (limit) => engine.write((store) => due(store, limit)),
+    async due(limit) {
+      const found = engine.recall<Due>(dueKey)
+      return found === undefined ? engine.write((store) => due(store, limit)) : { ...found.value, now: found.now }
+    },
     tick: (list) => engine.write((store) => list.map((item) => tick(store, item))),
     runs: (id, limit) =>
       engine.write((store) =>
@@ -82,7 +85,21 @@ export function createRecurringRoom(engine: Engine): RecurringRoom {
   }
 }
 
-function due(store: Store, limit: number): { now: Ms; due: RecurringRecord[]; nextDue?: Ms } {
+interface Due {
+  readonly now: Ms
+  readonly due: readonly RecurringRecord[]
+  readonly nextDue?: Ms
+}
+
+const dueKey = 'due schedules'
+
+function due(store: Store, limit: number): Due {
+  const found = findDue(store, limit)
+  if (found.due.length === 0) store.lull.keep(dueKey, found, store, found.nextDue)
+  return found
+}
+
+function findDue(store: Store, limit: number): Due {
   const found: RecurringRecord[] = []
   for (const row of store.db.all(lookOrder, limit + 1)) {
     if (row.look_at! > store.now || found.length >= limit) return { now: store.now, due: found, nextDue: row.look_at! }

@@ -30,6 +30,10 @@ const describeSession = statement<[string, number, Payload, number]>(
 const saveSession = statement<[number, number | null, number, number, number | null, number]>(
   (t) => `update ${t.session} set seen = ?, suspect = ?, call = ?, buried = ?, until = ? where n = ?`,
 )
+/** Only while nobody else has buried it, and this call is the next one. */
+const renewAlone = statement<[number, number, number, number]>(
+  (t) => `update ${t.session} set seen = ?, suspect = null, call = ? where n = ? and buried = 0 and call < ?`,
+)
 const forgetBuried = statement<[number]>((t) => `delete from ${t.session} where until <= ?`)
 const removeSession = statement<[number]>((t) => `delete from ${t.session} where n = ?`)
 
@@ -115,7 +119,19 @@ export class SessionBook {
   renew(session: SessionState, now: Ms): void {
     session.seenAt = now
     session.suspectAt = null
-    this.save(session)
+    const { n, lastCall, buried, until } = session
+    this.#db.runQuietly(saveSession, now, null, lastCall, buried ? 1 : 0, until, n)
+  }
+
+  /** In one statement, outside any step; false when it is not certain that it lives and awaits this call. */
+  renewAlone(id: SessionId, call: number, now: Ms): boolean {
+    const session = this.#known.get(id)
+    if (session === undefined || session.buried || call <= session.lastCall) return false
+    if (this.#db.runQuietly(renewAlone, now, call, session.n, call) === 0) return false
+    session.seenAt = now
+    session.suspectAt = null
+    session.lastCall = call
+    return true
   }
 
   save({ n, seenAt, suspectAt, lastCall, buried, until }: SessionState): void {

@@ -2,7 +2,7 @@ import type { FinalPhase, JobId, Ms } from '@q/core/storage'
 import type { Connection } from './connection.ts'
 import { QueueBook } from './queue-book.ts'
 import { SessionBook } from './session-book.ts'
-import { statement } from './statement.ts'
+import { Lull } from './lull.ts'
 import { storageTime } from './storage-time.ts'
 import { Tally } from './tally.ts'
 import type { Wakes } from './wakes.ts'
@@ -22,6 +22,8 @@ export interface Store {
   readonly sessions: SessionBook
   readonly tally: Tally
   readonly wakes: Wakes
+  /** What the calls of an idle server have found. */
+  readonly lull: Lull
   /** Ends of parents that this step still has to settle. */
   readonly decisions: Decision[]
   /** How many effects of this call may still happen in it. */
@@ -42,8 +44,6 @@ export interface Decision {
   readonly end: FinalPhase
 }
 
-const readDataVersion = statement<[], { data_version: number }>(() => 'pragma data_version')
-
 const effectsPerCall = 500
 
 export function newStore(db: Connection, wakes: Wakes): Store {
@@ -56,6 +56,7 @@ export function newStore(db: Connection, wakes: Wakes): Store {
     sessions: new SessionBook(db),
     tally: new Tally(db),
     wakes,
+    lull: new Lull(db),
     decisions: [],
     effectsLeft: 0,
     arrivals: 0,
@@ -68,9 +69,9 @@ export function newStore(db: Connection, wakes: Wakes): Store {
 /** Opens a step; the write transaction is there already. What others have written since makes all that is known here old. */
 export function beginStep(store: Store): void {
   store.now = store.time()
-  const { data_version } = store.db.get(readDataVersion)!
-  if (data_version === store.dataVersion) return
-  store.dataVersion = data_version
+  const dataVersion = store.db.dataVersion()
+  if (dataVersion === store.dataVersion) return
+  store.dataVersion = dataVersion
   refresh(store)
 }
 
@@ -95,6 +96,7 @@ export function refresh(store: Store): void {
 export function forgetStep(store: Store): void {
   refresh(store)
   store.words.forget()
+  store.lull.forget()
   store.wakes.forget()
   store.decisions.length = 0
 }

@@ -18,6 +18,9 @@ import { loadJob, phaseIn } from './stored-job.ts'
 const expired = statement<[number, number], { id: string }>(
   (t) => `select id from ${t.more} where expires_at <= ? order by expires_at limit ?`,
 )
+const nextExpiry = statement<[], { at: number }>(
+  (t) => `select expires_at as at from ${t.more} where expires_at is not null order by expires_at limit 1`,
+)
 const heldBy = statement<[number, number], { id: string }>(
   (t) => `select id from ${t.lease} where session = ? order by call, priority, seq limit ?`,
 )
@@ -35,6 +38,16 @@ const usuallyRemovable = statement<
   (t) =>
     `select id, at, custom from ${t.done} where phase = ? and (at, id) > (?, ?) and at <= ? order by at, id limit ?`,
 )
+const sweptPhases = finalPhases.filter((phase) => defaultKeepMs[phase] !== null)
+const firstRemoval = statement<(number | string)[], { at: number | null }>((t) => {
+  const usual = sweptPhases.map(
+    () => `select * from (select at + ? from ${t.done} where phase = ? and (at, id) > (?, ?) order by at, id limit 1)`,
+  )
+  const custom = [`${t.more} where`, `${t.done} where custom = 1 and`].map(
+    (which) => `select min(remove_at) as at from ${which} remove_at is not null`,
+  )
+  return `select min(at) as at from (${[...custom, ...usual].join(' union all ')})`
+})
 const forgetStubs = statement<[number]>((t) => `delete from ${t.stub} where until <= ?`)
 const forgetLocks = statement<[number]>((t) => `delete from ${t.lock} where expires_at <= ? and name <> ''`)
 
@@ -43,23 +56,48 @@ const perStep = 200
 
 export function createUpkeepRoom(engine: Engine): UpkeepRoom {
   return {
-    promote: (limit) => engine.write((store) => promote(store, limit)),
-    recover: (limit) => engine.write((store) => recover(store, limit)),
+    async promote(limit) {
+      return engine.recall<Promoted>(promoteKey)?.value ?? engine.write((store) => promote(store, limit))
+    },
+    async recover(limit) {
+      return recoverNobody(engine) ?? engine.write((store) => recover(store, limit))
+    },
     async sweep(limit) {
+      const found = engine.recall<Swept>(sweepKey)
+      if (found !== undefined) return found.value
       let removed = 0
       for (let left = limit; ; left -= perStep) {
         const chunk = await engine.write((store) => sweep(store, Math.min(left, perStep)))
         removed += chunk.removed
         if (chunk.again && left > perStep) continue
-        await engine.write((store) => forgetTheRest(store, limit))
-        engine.giveBackSpace()
-        return { removed, again: chunk.again }
+        const swept: Swept = { removed, again: chunk.again }
+        const isTidy = engine.giveBackSpace() && removed === 0 && !swept.again
+        await engine.write((store) => {
+          forgetTheRest(store, limit)
+          if (isTidy) store.lull.keep(sweepKey, swept, store, nextRemoval(store))
+        })
+        return swept
       }
     },
   }
 }
 
-function promote(store: Store, limit: number): { moved: number; again: boolean; nextDue?: Ms | undefined } {
+interface Promoted {
+  readonly moved: number
+  readonly again: boolean
+  readonly nextDue?: Ms | undefined
+}
+
+interface Swept {
+  readonly removed: number
+  readonly again: boolean
+}
+
+const promoteKey = 'promote'
+const recoverKey = 'recover'
+const sweepKey = 'sweep'
+
+function promote(store: Store, limit: number): Promoted {
   let moved = settleOwed(store, limit)
   for (const { id } of store.db.all(expired, store.now, Math.max(0, limit - moved))) {
     enterState(store, loadJob(store, id)!, { to: entered.expired })
@@ -71,12 +109,15 @@ function promote(store: Store, limit: number): { moved: number; again: boolean; 
     moved++
   }
   offerDue(store)
-  offerAll(store)
+  const sleeps = offerAll(store)
   const owes = oldestOwed(store) !== undefined
   const dueAt = earliestDue(store)
   const nextDue = owes ? store.now : Math.min(dueAt, nextOpening(store) ?? Infinity)
   const again = owes || dueAt <= store.now
-  return nextDue === Infinity ? { moved, again } : { moved, again, nextDue }
+  const promoted: Promoted = nextDue === Infinity ? { moved, again } : { moved, again, nextDue }
+  if (moved === 0 && !again && !sleeps)
+    store.lull.keep(promoteKey, promoted, store, Math.min(nextDue, store.db.get(nextExpiry)?.at ?? Infinity))
+  return promoted
 }
 
 /** By due time, then age, over all queues. */
@@ -115,11 +156,22 @@ function recover(store: Store, limit: number): Recovered {
     store.wakes.session(session.id)
     sessions.push(session.id)
   }
-  return { jobs, sessions, again: false, nextLook: nextLook(store) }
+  const unfinished = store.sessions.unfinished()
+  if (sessions.length === 0) store.lull.keep(recoverKey, unfinished, store)
+  return { jobs, sessions, again: false, nextLook: nextLook(unfinished) }
 }
 
-function nextLook(store: Store): Ms | undefined {
-  const looks = store.sessions.unfinished().map(({ seenAt, suspectAt, ttl }) => (suspectAt ?? seenAt) + ttl / 2)
+/** As long as nobody writes, the sessions are those that were there, renewed by none but us. */
+function recoverNobody(engine: Engine): Recovered | undefined {
+  const found = engine.recall<readonly SessionState[]>(recoverKey)
+  if (found === undefined) return undefined
+  const lookAt = nextLook(found.value)
+  if (lookAt !== undefined && lookAt <= found.now) return undefined
+  return { jobs: [], sessions: [], again: false, nextLook: lookAt }
+}
+
+function nextLook(sessions: readonly SessionState[]): Ms | undefined {
+  const looks = sessions.map(({ seenAt, suspectAt, ttl }) => (suspectAt ?? seenAt) + ttl / 2)
   return looks.length === 0 ? undefined : Math.min(...looks)
 }
 
@@ -160,6 +212,15 @@ function removable(store: Store, limit: number): JobId[] {
   return found.slice(0, limit)
 }
 
+/** When there will be something to remove; before that only if somebody writes. */
+function nextRemoval(store: Store): Ms {
+  const walk = sweptPhases.flatMap((phase) => {
+    const { at, id } = store.swept.to.get(phase) ?? beforeAll
+    return [defaultKeepMs[phase]!, phaseNumber(phase), at, id]
+  })
+  return store.db.get(firstRemoval, ...walk)?.at ?? Infinity
+}
+
 /** Those with a time of their own are stepped over, and not looked at again for an hour. */
 function usual(store: Store, phase: FinalPhase, limit: number): JobId[] {
   const { now, swept } = store
@@ -183,6 +244,7 @@ function usual(store: Store, phase: FinalPhase, limit: number): JobId[] {
 }
 
 const walkAnewMs = 3_600_000
+const beforeAll = { at: Number.MIN_SAFE_INTEGER, id: '' } as const
 
 /** What has outlived its purpose, beside the jobs. */
 function forgetTheRest(store: Store, limit: number): void {

@@ -1,4 +1,4 @@
-import type { Timer, Topic, WakeupsRoom } from '@q/core/storage'
+import type { Topic, WakeupsRoom } from '@q/core/storage'
 import { clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine.ts'
@@ -9,7 +9,6 @@ import { readClock } from './storage-time.ts'
 import { statement } from './statement.ts'
 import { topicKey } from './wakes.ts'
 
-const readDataVersion = statement<[], { data_version: number }>(() => 'pragma data_version')
 const queueState = statement<
   [string],
   { n: number; ready: number; parked: number; scheduled: number; seq: number; revision: number }
@@ -67,7 +66,9 @@ class Others {
   #version = -1
   #movedAt = 0
   #toLookAt: Topic[] = []
-  #timer: Timer | null = null
+  #timer: NodeJS.Timeout | null = null
+  /** How often it fires. */
+  #everyMs = 0
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -78,35 +79,42 @@ class Others {
     if (db === null) return
     for (const topic of topics) this.#marks.set(topicKey(topic), this.#markOf(db, topic))
     if (this.#timer !== null) return
-    this.#version = this.#engine.store!.db.get(readDataVersion)!.data_version
-    this.#pollLater()
+    this.#version = this.#engine.store!.db.dataVersion()
+    this.#pollEvery(restingPollMs)
   }
 
   stop(): void {
-    this.#timer?.cancel()
+    if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
   }
 
-  #pollLater(): void {
-    const isResting = clock.monotonic() - this.#movedAt > restsAfterMs
-    this.#timer = clock.timer(isResting ? restingPollMs : pollMs, () => this.#poll(), { unref: true })
+  /** One timer that goes on: most polls find nothing, so what each costs is what an idle process costs. */
+  #pollEvery(ms: number): void {
+    if (this.#timer !== null && this.#everyMs === ms) return
+    this.stop()
+    this.#everyMs = ms
+    this.#timer = setInterval(() => this.#poll(), ms).unref()
   }
 
   #poll(): void {
-    this.#timer = null
     const { store, reader, wakes } = this.#engine
-    if (store === null || reader === null) return
-    if (!wakes.isWatched) return this.#marks.clear()
-    this.#pollLater()
+    if (store === null || reader === null) return this.stop()
+    if (!wakes.isWatched) {
+      this.stop()
+      return this.#marks.clear()
+    }
     try {
       // Only what others commit changes this number on the connection that writes for us.
-      const { data_version } = store.db.get(readDataVersion)!
-      if (data_version !== this.#version) {
-        this.#version = data_version
+      const version = store.db.dataVersion()
+      if (version !== this.#version) {
+        this.#version = version
         this.#movedAt = clock.monotonic()
         this.#toLookAt = [...wakes.topics()]
+        this.#pollEvery(pollMs)
+      } else if (this.#everyMs === pollMs && clock.monotonic() - this.#movedAt > restsAfterMs) {
+        this.#pollEvery(restingPollMs)
       }
-      this.#look(reader)
+      if (this.#toLookAt.length > 0) this.#look(reader)
     } catch (error) {
       // A hint may be late: the next poll looks again.
       if (!isBusy(error)) throw storageError(error, this.#engine.path)

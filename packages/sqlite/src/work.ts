@@ -1,5 +1,6 @@
 import type {
   ApplyOutcome,
+  Claim,
   Exchange,
   ExchangeResult,
   Ms,
@@ -38,7 +39,10 @@ const forgetLines = statement<[string, number]>((t) => `delete from ${t.log} whe
 export function createWorkRoom(engine: Engine): WorkRoom {
   return {
     open: (session) => engine.write((store) => open(store, session)),
-    exchange: (call) => engine.write((store) => exchange(store, call)),
+    exchange(call) {
+      const found = lookAgain(engine, call)
+      return found === undefined ? engine.write((store) => exchange(store, call)) : Promise.resolve(found)
+    },
     reconcile: (session, call, apply) => engine.write((store) => reconcile(store, session, call, apply)),
     heartbeat: (ids) => engine.write((store) => ids.map((id) => heartbeat(store, id))),
     end: (id) =>
@@ -76,7 +80,7 @@ function exchange(store: Store, { session: id, call, apply, notes = [], claim }:
   offerDue(store)
   const { claimed, more } = claim === undefined ? nothing : claimJobs(store, session, call, claim)
   const queues = claim?.queues ?? []
-  return {
+  const result: ExchangeResult = {
     applied,
     noted,
     claimed,
@@ -87,6 +91,31 @@ function exchange(store: Store, { session: id, call, apply, notes = [], claim }:
     names: store.queues.size,
     now: store.now,
   }
+  const foundNothing = applied.length + noted.length + claimed.length + result.signals.cancel.length === 0 && !more
+  if (foundNothing && claim !== undefined) {
+    const until = Math.min(result.nextDue ?? Infinity, nextOpening(store) ?? Infinity)
+    store.lull.keep(lookKey(id, claim), result, store, until)
+  }
+  return result
+}
+
+/** Whoever found nothing before, and looks again while nobody has written, finds nothing: only his lease is renewed. */
+function lookAgain(engine: Engine, { session, call, apply, notes, claim }: Exchange): ExchangeResult | undefined {
+  if (apply.length > 0 || notes?.length || claim === undefined) return undefined
+  const found = engine.recall<ExchangeResult>(lookKey(session, claim))
+  if (found === undefined) return undefined
+  const { store, value, now } = found
+  try {
+    return store.sessions.renewAlone(session, call, now) ? { ...value, now } : undefined
+  } catch (error) {
+    // In a step it waits until the file is free, or says what is wrong.
+    if (error instanceof Error) return undefined
+    throw error
+  }
+}
+
+function lookKey(session: SessionId, claim: Claim): string {
+  return `look ${session} ${JSON.stringify(claim)}`
 }
 
 function takeNote(store: Store, { id, token, progress, log }: Note): boolean {

@@ -68,6 +68,10 @@ export class Writer {
     }
   }
 
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && !this.#scheduled && !this.#db.database.inTransaction
+  }
+
   /** Resolves when every call that was made so far has its answer. */
   async drained(): Promise<void> {
     while (this.#waiting.length > 0 || this.#scheduled) await new Promise<void>((resolve) => this.#idle.push(resolve))
