@@ -29,8 +29,9 @@ export async function listJobs(db: Database, query: JobQuery, page: PageRequest)
   let place = readCursor(page.cursor, order, walk.kinds)
   const items: JobSummary[] = []
   let scanned = 0
-  for (;;) {
-    const stretch = await walk.read(place, Math.min(chunk, Math.max(page.limit - items.length + 1, 1)))
+  // What does not match is read past in ever larger steps.
+  for (let count = page.limit + 1; ; count *= 2) {
+    const stretch = await walk.read(place, Math.min(chunk, count))
     for (const candidate of stretch.candidates) {
       if (items.length === page.limit || scanned === mostScanned) {
         const next = writeCursor(order, place!)
@@ -104,7 +105,7 @@ function walkOf(db: Database, query: JobQuery, order: NonNullable<PageRequest['o
   switch (order) {
     case 'newest':
     case 'oldest':
-      return { kinds: ['number', 'string'], read: (place, count) => byEntry(db, query, order, place, count) }
+      return { kinds: ['number', 'string'], read: byEntry(db, query, order) }
     case 'claim':
       return { kinds: ['string', 'string'], read: (place, count) => byClaim(db, query, place, count) }
     case 'due':
@@ -114,36 +115,44 @@ function walkOf(db: Database, query: JobQuery, order: NonNullable<PageRequest['o
   }
 }
 
-/** Several phases are merged; none may be shown beyond what the others have been read to. */
-async function byEntry(
-  db: Database,
-  query: JobQuery,
-  order: 'newest' | 'oldest',
-  place: readonly (string | number)[] | undefined,
-  count: number,
-): Promise<Stretch> {
+type Place = readonly (string | number)[]
+
+/**
+ * Several phases are merged; none may be shown beyond what the others have been read to. What was read beyond that is kept
+ * for the next stretch, and only a phase of which nothing is left is read on.
+ */
+function byEntry(db: Database, query: JobQuery, order: 'newest' | 'oldest'): Walk['read'] {
   const sign = order === 'newest' ? -1 : 1
-  const base = {
-    newest: order === 'newest',
-    at: place?.[0] as number | undefined,
-    id: place?.[1] as string | undefined,
-    count,
-    from: query.enteredAfter,
-    to: query.enteredBefore,
-  }
-  const sources = sourcesOf(query)
-  const parts = await Promise.all(sources.map((source) => readEntered(db, { ...base, ...source })))
-  const compare = (a: readonly (string | number)[], b: readonly (string | number)[]): number =>
+  const compare = (a: Place, b: Place): number =>
     sign * ((a[0] as number) - (b[0] as number) || (a[1]! < b[1]! ? -1 : a[1]! > b[1]! ? 1 : 0))
-  const horizon = parts
-    .map((part) => part.next)
-    .filter((next) => next !== undefined)
-    .sort(compare)[0]
-  const candidates = parts
-    .flatMap((part) => part.candidates)
-    .filter((candidate) => horizon === undefined || compare(candidate.place, horizon) <= 0)
-    .sort((a, b) => compare(a.place, b.place))
-  return { candidates, next: horizon }
+  const base = { newest: order === 'newest', from: query.enteredAfter, to: query.enteredBefore }
+  const phasesRead = sourcesOf(query).map((source) => ({
+    source,
+    ahead: [] as Candidate[],
+    next: undefined as Place | undefined,
+    isOpen: true,
+  }))
+  return async (place, count) => {
+    await Promise.all(
+      phasesRead.map(async (phase) => {
+        if (phase.ahead.length > 0 || !phase.isOpen) return
+        const [at, id] = (phase.next ?? place ?? []) as [number?, string?]
+        const { candidates, next } = await readEntered(db, { ...base, at, id, count, ...phase.source })
+        Object.assign(phase, { ahead: [...candidates], next, isOpen: next !== undefined })
+      }),
+    )
+    const horizon = phasesRead
+      .map(({ next }) => next)
+      .filter((next) => next !== undefined)
+      .sort(compare)[0]
+    const candidates: Candidate[] = []
+    for (const phase of phasesRead) {
+      const isNear = (candidate: Candidate): boolean => horizon === undefined || compare(candidate.place, horizon) <= 0
+      candidates.push(...phase.ahead.filter(isNear))
+      phase.ahead = phase.ahead.filter((candidate) => !isNear(candidate))
+    }
+    return { candidates: candidates.sort((a, b) => compare(a.place, b.place)), next: horizon }
+  }
 }
 
 function sourcesOf(query: JobQuery): { phase: number; fp?: string; parent?: string }[] {

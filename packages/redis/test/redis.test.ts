@@ -293,6 +293,26 @@ test('lists stay short reads when nearly all jobs of a phase have left it', asyn
   expect((await storage.monitor.list({ phase: ['succeeded'] }, { limit: 10 })).items).toHaveLength(10)
 })
 
+test('what a list does not show is read past in few calls, and nothing is left out or told twice', async () => {
+  const { url } = await privateServer()
+  await using storage = redisStorage(url)
+  const rare = Array.from({ length: 12 }, () => job({ name: 'mail.rare' }))
+  for (const one of rare) await storage.jobs.create([...jobs(60), one])
+  await openSession(storage, 'session')
+  const call = { session: 'session', call: 1, apply: [], claim: claiming(400) }
+  const { claimed } = await storage.work.exchange(call)
+  await storage.work.exchange({ session: 'session', call: 2, apply: claimed.slice(0, 200).map((one) => succeed(one)) })
+  const watch = new Redis(url)
+  onTestFinished(() => watch.disconnect())
+  for (const order of ['newest', 'oldest'] as const) {
+    await watch.config('RESETSTAT')
+    const { items } = await storage.monitor.list({ name: ['mail.rare'] }, { limit: 20, order })
+    const calls = /cmdstat_evalsha:calls=(\d+)/.exec(await watch.info('commandstats'))
+    expect(items.map(({ id }) => id).sort()).toEqual(rare.map(({ id }) => id).sort())
+    expect(Number(calls![1])).toBeLessThan(25)
+  }
+})
+
 test('deleted waiting jobs leave bounded garbage, and those between them keep their order', async () => {
   const { storage, namespace } = scratch()
   await openSession(storage, 'garbage')
