@@ -1,4 +1,5 @@
 import { moves } from './changing.ts'
+import { alike } from './parts/alike.ts'
 import { base } from './parts/base.ts'
 import { books } from './parts/books.ts'
 import { claim } from './parts/claim.ts'
@@ -75,32 +76,42 @@ export const exchange: Script<{
       return ledger
     end
     `,
-    endPlain,
-    claim,
+    alike,
     /* lua */ `
     local noted = A.notes and openLedger().noteAll(A.notes) or {}
-    local list, outcomes, ids = A.apply, {}, nil
-    for i = 1, #list do
-      local t = list[i]
-      if not t then outcomes[#outcomes + 1] = 5
-      elseif type(t[1]) == 'number' then endPlain(t, outcomes)
-      else
-        if not ids then
-          ids = {}
-          for k = i, #list do if list[k] and type(list[k][1]) == 'string' then ids[#ids + 1] = list[k][1] end end
-          openLedger().load(ids)
+    local outcomes, more, adoptable = {}, false, false
+    -- What ends, and what claims, is made only for a call that does: making functions is not free.
+    if #A.apply == 0 then call('HSET', K.session .. CALLER, 'call', CALL)
+    else
+    `,
+    endPlain,
+    /* lua */ `
+      local list, ids = A.apply, nil
+      for i = 1, #list do
+        local t = list[i]
+        if not t then outcomes[#outcomes + 1] = 5
+        elseif type(t[1]) == 'number' then endPlain(t, outcomes)
+        else
+          if not ids then
+            ids = {}
+            for k = i, #list do if list[k] and type(list[k][1]) == 'string' then ids[#ids + 1] = list[k][1] end end
+            openLedger().load(ids)
+          end
+          local outcome = ledger.step(t)
+          outcomes[#outcomes + 1] = outcome
+          if t[2] and isDone(outcome) then receive(t[1], spack('>I5', t[3]), t[2]) end
         end
-        local outcome = ledger.step(t)
-        outcomes[#outcomes + 1] = outcome
-        if t[2] and isDone(outcome) then receive(t[1], spack('>I5', t[3]), t[2]) end
       end
+      noteNewNames()
+      pushReady()
+      writeReceipts()
     end
-    noteNewNames()
-    pushReady()
-    writeReceipts()
-
-    local more, adoptable = false, false
-    if A.claim then more, adoptable = claimAll(A.claim, SERVER) end
+    if A.claim then
+    `,
+    claim,
+    /* lua */ `
+      more, adoptable = claimAll(A.claim, SERVER)
+    end
     if ledger then ledger.settle() end
     pushReady()
     flush()

@@ -30,18 +30,20 @@ local function waitSince(at)
   return ms >= 0 and WAITED + bucketOf(ms)
 end
 
--- The next members of a queue, handed-back ones before the list of their priority.
+-- The next members of a queue, handed-back ones before the list of their priority; and whether nothing stands behind them.
 local function nextOf(queue, want)
   local back = call('ZRANGE', K.back .. queue, 0, 0)[1]
-  local first = call('ZRANGE', K.priorities .. queue, 0, 0)[1]
+  local priorities = call('ZRANGE', K.priorities .. queue, 0, 1)
+  local first = priorities[1]
   if back and (not first or sunpack('>H', back) <= tonumber(first)) then
     call('ZREM', K.back .. queue, back)
     return { sub(back, 3) }, true
   end
   if not first then return nil end
   local list = call('LPOP', K.ready .. first .. ':' .. queue, want)
-  if not list or #list < want then call('ZREM', K.priorities .. queue, first) end
-  return list or {}, false, tonumber(first)
+  local isEmpty = not list or #list < want
+  if isEmpty then call('ZREM', K.priorities .. queue, first) end
+  return list or {}, false, tonumber(first), isEmpty and not back and not priorities[2]
 end
 
 -- Answers how many, and whether it stopped at a job that is not for prefetching.
@@ -49,7 +51,7 @@ local function drain(queue, want, extra, blob, most)
   local taken, stopped, plain, dead = 0, false, 0, 0
   local sets, held = {}, nil
   while taken < want + extra and examined < most do
-    local list, back, prio = nextOf(queue, math.min(want + extra - taken, most - examined))
+    local list, back, prio, isLast = nextOf(queue, math.min(want + extra - taken, most - examined))
     if not list then break end
     local ids, keys = {}, {}
     for i = 1, #list do
@@ -98,6 +100,8 @@ local function drain(queue, want, extra, blob, most)
         elseif ledger.consider(j, blob, false) then taken = taken + 1 end
       end
     end
+    -- Only the ledger brings jobs to a queue meanwhile.
+    if isLast and not ledger then break end
   end
   if dead > 0 then add('d' .. queue, -dead) end
   if plain > 0 then
