@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import {
-  claimToken,
   cutToBytes,
   defaultKeepMs,
   defaultPriority,
@@ -100,9 +99,17 @@ export function phaseOf(number: number): Phase {
   return phase
 }
 
-/** A session in eight characters: what records and keys say instead of its id. */
+const fingerprints = new Map<SessionId, string>()
+
+/** A session in eight characters: what records and keys say instead of its id. Those in use are few, and always the same. */
 export function fingerprintOf(session: SessionId): string {
-  return createHash('sha1').update(session).digest('base64url').slice(0, 8)
+  let fingerprint = fingerprints.get(session)
+  if (fingerprint === undefined) {
+    fingerprint = createHash('sha1').update(session).digest('base64url').slice(0, 8)
+    if (fingerprints.size >= 1_000) fingerprints.clear()
+    fingerprints.set(session, fingerprint)
+  }
+  return fingerprint
 }
 
 /** States that are nothing but a name, which is what most states are. */
@@ -375,9 +382,9 @@ export function packEnds(ends: readonly PlainEnd[]): PackedEnds {
   const columns = Buffer.allocUnsafe(n * (idLength + 10))
   const [callsAt, ranAt, bucketsAt] = [n * idLength, n * (idLength + 5), n * (idLength + 9)]
   const states: Buffer[] = []
+  columns.write(ends.map(({ id }) => id).join(''), 'latin1')
   for (let i = 0; i < n; i++) {
-    const { id, call, ranMs, runBucket, state } = ends[i]!
-    columns.write(id, i * idLength, 'latin1')
+    const { call, ranMs, runBucket, state } = ends[i]!
     columns.writeUIntBE(call, callsAt + i * 5, 5)
     columns.writeUInt32BE(Math.min(Math.max(0, Math.round(ranMs)), never - 1), ranAt + i * 4)
     columns[bucketsAt + i] = runBucket
@@ -453,16 +460,14 @@ function hasIdLength(id: string): boolean {
 
 /** What no session is called: for a token that no claim ever made. */
 export const noClaim = '????????'
-let lastSession = { id: '', fp: noClaim }
 
-/** The claim a token names; the fingerprint of the last session is kept, for a call's tokens are nearly all of one. */
+/** The claim a token names. */
 export function tokenOf(
   token: ClaimToken,
 ): { readonly session: SessionId; readonly fp: string; readonly call: number } | null {
   const parsed = parseToken(token)
   if (!parsed) return null
-  if (lastSession.id !== parsed.session) lastSession = { id: parsed.session, fp: fingerprintOf(parsed.session) }
-  return { session: parsed.session, fp: lastSession.fp, call: parsed.call }
+  return { session: parsed.session, fp: fingerprintOf(parsed.session), call: parsed.call }
 }
 
 export function packClaim(claim: Claim): PackedClaim {
@@ -534,6 +539,26 @@ export interface JobRecord {
 
 const noExtra = new Map<string, Unpacked>()
 
+/** The head of the record that was read last, and what it says: records of one call mostly say the same. */
+let lastHead: { readonly bytes: Buffer; readonly queue: string; readonly name: string } = {
+  bytes: Buffer.alloc(0),
+  queue: '',
+  name: '',
+}
+
+function namesOf(bytes: Buffer, nameAt: number, end: number): { readonly queue: string; readonly name: string } {
+  // The lengths of both names stand in the head as well.
+  const isLast = lastHead.bytes.length === end && bytes.compare(lastHead.bytes, 0, end, 0, end) === 0
+  if (!isLast) {
+    lastHead = {
+      bytes: Buffer.from(bytes.subarray(0, end)),
+      queue: bytes.toString('utf8', headLength, nameAt),
+      name: bytes.toString('utf8', nameAt, end),
+    }
+  }
+  return lastHead
+}
+
 export function readRecord(id: string, bytes: Buffer): JobRecord {
   const flags = bytes.readUIntBE(0, 3)
   const nameAt = headLength + bytes.readUInt16BE(5)
@@ -548,6 +573,7 @@ export function readRecord(id: string, bytes: Buffer): JobRecord {
   const statesAt = at + bytes.readUInt32BE(rest + 12)
   const states = bytes.subarray(statesAt)
   const present = lastState(states, states.length)
+  const names = namesOf(bytes, nameAt, rest)
   return {
     id,
     phase: phaseOf(present.phase),
@@ -562,8 +588,8 @@ export function readRecord(id: string, bytes: Buffer): JobRecord {
     at: present.at,
     seq: bytes.readUIntBE(rest, 6),
     createdAt: bytes.readUIntBE(rest + 6, 6),
-    queue: bytes.toString('utf8', headLength, nameAt),
-    name: bytes.toString('utf8', nameAt, rest),
+    queue: names.queue,
+    name: names.name,
     version: bytes.readUInt32BE(11),
     run: runOf(states, present),
     states,
@@ -663,8 +689,7 @@ const noTags: readonly string[] = Object.freeze([])
 export function claimedJobOf(
   record: JobRecord,
   payload: Buffer,
-  session: SessionId,
-  call: number,
+  token: ClaimToken,
   busy: Unpacked | undefined,
 ): ClaimedJob {
   const run = record.run!
@@ -672,7 +697,7 @@ export function claimedJobOf(
   const recurring = mapOf(record.extra.get('rec'))
   return {
     id: record.id,
-    token: claimToken(session, call),
+    token,
     queue: record.queue,
     name: record.name,
     version: record.version,

@@ -40,9 +40,13 @@ function write(value: Packable): void {
     writeLength(value.length, 0x90, 16, 0xdc, 0xdd)
     for (const item of value) write(item)
   } else {
-    const entries = Object.entries(value).filter(([, item]) => item !== undefined)
-    writeLength(entries.length, 0x80, 16, 0xde, 0xdf)
-    for (const [key, item] of entries) {
+    const keys = Object.keys(value)
+    let size = 0
+    for (const key of keys) if (value[key] !== undefined) size++
+    writeLength(size, 0x80, 16, 0xde, 0xdf)
+    for (const key of keys) {
+      const item = value[key]
+      if (item === undefined) continue
       writeText(key)
       write(item)
     }

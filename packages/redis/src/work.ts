@@ -1,3 +1,4 @@
+import { claimToken } from '@q/core/storage'
 import {
   claimedJobOf,
   fingerprintOf,
@@ -116,12 +117,13 @@ function claimedJobsOf(
 ): ClaimedJob[] {
   const ids = idBytes.toString('latin1')
   const busy = mapOf(facts.get('busy'))
+  const token = claimToken(session, call)
   const jobs: ClaimedJob[] = []
   let nextLong = ids.length / idLength
   for (let i = 0; i * idLength < ids.length; i++) {
     const record = readRecord(ids.slice(i * idLength, (i + 1) * idLength), records[i]!)
     const payload = record.isLong ? records[nextLong++]! : record.payload
-    jobs.push(claimedJobOf(record, payload, session, call, busy.get(String(i + 1))))
+    jobs.push(claimedJobOf(record, payload, token, busy.size === 0 ? undefined : busy.get(String(i + 1))))
   }
   return jobs
 }
