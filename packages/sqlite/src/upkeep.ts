@@ -65,18 +65,16 @@ export function createUpkeepRoom(engine: Engine): UpkeepRoom {
     async sweep(limit) {
       const found = engine.recall<Swept>(sweepKey)
       if (found !== undefined) return found.value
+      const isTidy = engine.giveBackSpace()
       let removed = 0
       for (let left = limit; ; left -= perStep) {
-        const chunk = await engine.write((store) => sweep(store, Math.min(left, perStep)))
+        const mayKeep = isTidy && removed === 0
+        const chunk = await engine.write((store) => sweepStep(store, Math.min(left, perStep), limit, mayKeep))
         removed += chunk.removed
         if (chunk.again && left > perStep) continue
-        const swept: Swept = { removed, again: chunk.again }
-        const isTidy = engine.giveBackSpace() && removed === 0 && !swept.again
-        await engine.write((store) => {
-          forgetTheRest(store, limit)
-          if (isTidy) store.lull.keep(sweepKey, swept, store, nextRemoval(store))
-        })
-        return swept
+        if (!foundNothing(chunk)) await engine.write((store) => forgetTheRest(store, limit))
+        if (removed > 0) engine.giveBackSpace()
+        return { removed, again: chunk.again }
       }
     },
   }
@@ -139,7 +137,8 @@ function earliestDue(store: Store): Ms {
 function recover(store: Store, limit: number): Recovered {
   const jobs: JobId[] = []
   const sessions: SessionId[] = []
-  for (const session of store.sessions.unfinished()) {
+  const unfinished = store.sessions.unfinished()
+  for (const session of unfinished) {
     if (!isLost(store, session)) continue
     const held = store.db.all(heldBy, session.n, limit - jobs.length + 1)
     const rest = held.length > limit - jobs.length
@@ -156,9 +155,9 @@ function recover(store: Store, limit: number): Recovered {
     store.wakes.session(session.id)
     sessions.push(session.id)
   }
-  const unfinished = store.sessions.unfinished()
   if (sessions.length === 0) store.lull.keep(recoverKey, unfinished, store)
-  return { jobs, sessions, again: false, nextLook: nextLook(unfinished) }
+  const left = unfinished.filter(({ buried }) => !buried)
+  return { jobs, sessions, again: false, nextLook: nextLook(left) }
 }
 
 /** As long as nobody writes, the sessions are those that were there, renewed by none but us. */
@@ -187,7 +186,20 @@ function isLost(store: Store, session: SessionState): boolean {
   return false
 }
 
-function sweep(store: Store, limit: number): { removed: number; again: boolean } {
+/** One that found nothing to remove has time for the rest at once. */
+function sweepStep(store: Store, count: number, limit: number, mayKeep: boolean): Swept {
+  const swept = sweep(store, count)
+  if (!foundNothing(swept)) return swept
+  forgetTheRest(store, limit)
+  if (mayKeep) store.lull.keep(sweepKey, swept, store, nextRemoval(store))
+  return swept
+}
+
+function foundNothing({ removed, again }: Swept): boolean {
+  return removed === 0 && !again
+}
+
+function sweep(store: Store, limit: number): Swept {
   let removed = 0
   let seen = 0
   for (const id of removable(store, limit)) {
