@@ -11,6 +11,7 @@ import { keyOf, loadContenders } from './contenders/index.ts'
 import type { Order } from './measure-one.ts'
 import type { Report, Row } from './report.ts'
 import { toMarkdown } from './report.ts'
+import type { Scenario } from './scenarios.ts'
 import { scenarios } from './scenarios.ts'
 import { spreadOf } from './statistics.ts'
 
@@ -59,18 +60,34 @@ const wants = (list: readonly string[] | undefined, text: string): boolean =>
   list === undefined || list.some((one) => text.includes(one))
 
 const contenders = (await loadContenders()).filter(({ name }) => options.library?.includes(name) ?? true)
+const chosen = scenarios.filter(({ name }) => wants(options.scenario, name))
 for (let round = 1; round <= rounds; round++) {
-  for (const ground of grounds.filter(({ label }) => wants(options.storage, label))) {
-    for (const scenario of scenarios.filter(({ name }) => wants(options.scenario, name))) {
-      const meeting = contenders.filter(({ storage }) => storage === ground.storage)
-      // Everybody goes first once: the machine is never the same for the first and the last.
-      for (const contender of [...meeting.slice(round % meeting.length), ...meeting.slice(0, round % meeting.length)]) {
-        await measure(ground, contender, scenario.name, round)
-      }
-    }
-  }
+  await Promise.all(
+    meetings(
+      chosen.filter(({ isQuiet }) => isQuiet),
+      round,
+    ).map((each) => measure(...each, round)),
+  )
+  for (const each of meetings(
+    chosen.filter(({ isQuiet }) => !isQuiet),
+    round,
+  ))
+    await measure(...each, round)
 }
 await publish()
+
+/** Who meets where and for what. Everybody goes first once: the machine is never the same for the first and the last. */
+function meetings(list: readonly Scenario[], round: number): [Ground, Contender, string][] {
+  return grounds
+    .filter(({ label }) => wants(options.storage, label))
+    .flatMap((ground) => {
+      const all = contenders.filter(({ storage }) => storage === ground.storage)
+      const meeting = [...all.slice(round % all.length), ...all.slice(0, round % all.length)]
+      return list
+        .filter(({ storages }) => storages?.includes(ground.storage) ?? true)
+        .flatMap(({ name }) => meeting.map((contender): [Ground, Contender, string] => [ground, contender, name]))
+    })
+}
 
 async function measure(ground: Ground, contender: Contender, scenario: string, round: number): Promise<void> {
   const server = await ground.start()
@@ -120,10 +137,18 @@ function inChild(order: Order): Promise<Record<string, number>> {
 }
 
 async function publish(): Promise<void> {
-  const rows = [...samples.values()].map(({ row, values }) => ({
-    ...row,
-    figures: Object.fromEntries(Object.entries(values).map(([name, list]) => [name, spreadOf(list)])),
-  }))
+  // Those that were measured at once ended in any order.
+  const order = grounds.flatMap(({ label, storage }) =>
+    contenders.filter((one) => one.storage === storage).map(({ name, setting }) => [label, name, setting].join('/')),
+  )
+  const orderOf = (row: Omit<Row, 'figures'>): number =>
+    order.indexOf([row.place, row.contender, row.setting].join('/'))
+  const rows = [...samples.values()]
+    .toSorted((a, b) => orderOf(a.row) - orderOf(b.row))
+    .map(({ row, values }) => ({
+      ...row,
+      figures: Object.fromEntries(Object.entries(values).map(([name, list]) => [name, spreadOf(list)])),
+    }))
   const report: Report = { machine: machine(), versions: await versions(), rounds, command: command(), rows }
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`)
   const markdown = toMarkdown(report)

@@ -1,6 +1,8 @@
 import { keyOf, loadContenders } from './contenders/index.ts'
 import type { Place } from './contender.ts'
+import type { Size } from './scenarios.ts'
 import { scenarios } from './scenarios.ts'
+import { sendElsewhere } from './elsewhere.ts'
 
 /** One scenario of one contender, in a process of its own: nobody inherits another one's heap or connections. */
 export interface Order {
@@ -16,7 +18,16 @@ const scenario = scenarios.find(({ name }) => name === order.scenario)
 if (contender === undefined || scenario === undefined)
   throw new Error(`there is no ${order.contender} or no "${order.scenario}"`)
 const bench = await contender.open(order.place)
-const figures = await scenario.run(bench, { storage: contender.storage, url: order.place.url, scale: order.scale })
+const size: Size = {
+  storage: contender.storage,
+  place: order.place,
+  scale: order.scale,
+  mostDrained: contender.mostDrained ?? Infinity,
+  elsewhere: {
+    send: (count, everyMs) => sendElsewhere({ contender: order.contender, place: order.place, count, everyMs }),
+  },
+}
+const figures = await scenario.run(bench, size)
 await bench.close()
 process.stdout.write(`\n${JSON.stringify(figures)}\n`)
 // Whatever a driver keeps open must not keep the bench waiting.

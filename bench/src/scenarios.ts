@@ -1,6 +1,7 @@
-import type { Bench, Data, StorageName } from './contender.ts'
+import type { Bench, Data, Place, StorageName } from './contender.ts'
 import { dataOf } from './contender.ts'
-import { readServer } from './server-probe.ts'
+import { machineNow } from './machine-now.ts'
+import { holdSnapshot, readServer } from './server-probe.ts'
 
 export type Figures = Readonly<Record<string, number>>
 
@@ -10,14 +11,27 @@ export interface Scenario {
   readonly figure: string
   readonly unit: string
   readonly isRate: boolean
+  /** Not given: on all of them. */
+  readonly storages?: readonly StorageName[]
+  /** Everybody only waits, so all are measured at once. */
+  readonly isQuiet?: boolean
   run(bench: Bench, size: Size): Promise<Figures>
 }
 
 export interface Size {
   readonly storage: StorageName
-  readonly url: string
+  readonly place: Place
   /** 1 = as published; the short mode only proves that the bench runs. */
   readonly scale: number
+  /** What the contender says of how many jobs tell its pace. */
+  readonly mostDrained: number
+  readonly elsewhere: Elsewhere
+}
+
+/** A process beside this one, with the same contender in it. */
+export interface Elsewhere {
+  /** Enqueues one job after the other, and tells when it enqueued which, in milliseconds of the machine's clock. */
+  send(count: number, everyMs: number): Promise<readonly number[]>
 }
 
 const bulk = 1000
@@ -43,14 +57,22 @@ export const scenarios: readonly Scenario[] = [
     figure: 'jobs/s',
     unit: '/s',
     isRate: true,
-    run: (bench, size) => drain(bench, size, jobs(size, 20_000), 10),
+    run: (bench, size) => drain(bench, size, drained(size, 20_000), 10),
   },
   {
     name: 'drain 20k, concurrency 100',
     figure: 'jobs/s',
     unit: '/s',
     isRate: true,
-    run: (bench, size) => drain(bench, size, jobs(size, 20_000), 100),
+    run: (bench, size) => drain(bench, size, drained(size, 20_000), 100),
+  },
+  {
+    name: 'drain 20k beside an old snapshot',
+    figure: 'jobs/s',
+    unit: '/s',
+    isRate: true,
+    storages: ['postgres'],
+    run: drainBesideSnapshot,
   },
   { name: 'drain from 500k, concurrency 100', figure: 'jobs/s', unit: '/s', isRate: true, run: drainFromMany },
   { name: 'handler of 5 ms, concurrency 100', figure: 'of the ideal', unit: '%', isRate: true, run: slowHandler },
@@ -62,17 +84,30 @@ export const scenarios: readonly Scenario[] = [
     run: (bench, size) => latency(bench, jobs(size, 300), 20),
   },
   {
+    name: 'latency at idle, from another process',
+    figure: 'p50 ms',
+    unit: 'ms',
+    isRate: false,
+    storages: ['redis', 'postgres', 'sqlite'],
+    run: latencyBetweenProcesses,
+  },
+  {
     name: 'latency at 200 jobs/s',
     figure: 'p50 ms',
     unit: 'ms',
     isRate: false,
     run: (bench, size) => latency(bench, jobs(size, 1000), 5),
   },
-  { name: 'idle worker', figure: 'commands/min', unit: '/min', isRate: false, run: idle },
+  { name: 'idle worker', figure: 'commands/min', unit: '/min', isRate: false, isQuiet: true, run: idle },
 ]
 
 function jobs({ scale }: Size, atFullScale: number): number {
   return Math.max(40, Math.round(atFullScale * scale))
+}
+
+/** Who looks for jobs at fixed times drains as many a second whatever there is: a few tell its pace. */
+function drained(size: Size, atFullScale: number): number {
+  return Math.min(jobs(size, atFullScale), size.mostDrained)
 }
 
 async function enqueue(bench: Bench, count: number, concurrency: number): Promise<Figures> {
@@ -93,11 +128,11 @@ async function fill(bench: Bench, count: number): Promise<void> {
 
 async function enqueueInBulk(bench: Bench, size: Size): Promise<Figures> {
   const count = jobs(size, 50_000)
-  const before = await readServer(size.storage, size.url)
+  const before = await readServer(size.storage, size.place)
   const from = performance.now()
   await fill(bench, count)
   const figures = { 'jobs/s': rate(count, from) }
-  return { ...figures, ...perJob(before, await readServer(size.storage, size.url), count, 'waiting') }
+  return { ...figures, ...perJob(before, await readServer(size.storage, size.place), count, 'waiting') }
 }
 
 /** Every job must have run exactly once, and the storage must agree that nothing is left, before the clock stops. */
@@ -111,7 +146,7 @@ async function drain(
   await fill(bench, count)
   const runs = new Uint8Array(count)
   let ended = 0
-  const before = await readServer(size.storage, size.url)
+  const before = await readServer(size.storage, size.place)
   const cpu = process.cpuUsage()
   const from = performance.now()
   const { promise: all, resolve } = Promise.withResolvers<void>()
@@ -126,7 +161,7 @@ async function drain(
     took = performance.now() - from
   }
   const { user, system } = process.cpuUsage(cpu)
-  const after = await readServer(size.storage, size.url)
+  const after = await readServer(size.storage, size.place)
   await working.stop()
   if (measured === count && !runs.every((times) => times === 1)) throw new Error('a job did not run exactly once')
   return {
@@ -140,11 +175,19 @@ async function drain(
 /** The first twentieth of a long queue: a claim must not get slower for what waits behind it. */
 function drainFromMany(bench: Bench, size: Size): Promise<Figures> {
   const count = jobs(size, 500_000)
-  return drain(bench, size, count, 100, Math.ceil(count / 20))
+  return drain(bench, size, count, 100, Math.min(Math.ceil(count / 20), size.mostDrained))
+}
+
+/** What reads for long keeps PostgreSQL from clearing away what is over: queues then wade through it. */
+async function drainBesideSnapshot(bench: Bench, size: Size): Promise<Figures> {
+  const reader = await holdSnapshot(size.place.url)
+  const figures = await drain(bench, size, drained(size, 20_000), 100)
+  await reader.end()
+  return figures
 }
 
 async function slowHandler(bench: Bench, size: Size): Promise<Figures> {
-  const count = jobs(size, 40_000)
+  const count = drained(size, 40_000)
   await fill(bench, count)
   let ended = 0
   const { promise: all, resolve } = Promise.withResolvers<void>()
@@ -172,22 +215,45 @@ async function timersAlone(count: number): Promise<number> {
 }
 
 async function latency(bench: Bench, count: number, everyMs: number): Promise<Figures> {
-  const sentAt = new Float64Array(count)
-  const waits: number[] = []
+  const sentAt: number[] = []
+  const ranAt = await runAll(bench, count, async () => {
+    for (let id = 0; id < count; id++) {
+      sentAt[id] = performance.now()
+      const sent = bench.enqueue(dataOf(id))
+      await new Promise((next) => setTimeout(next, everyMs))
+      await sent
+    }
+  })
+  return percentiles(ranAt.map((at, id) => at - sentAt[id]!))
+}
+
+async function latencyBetweenProcesses(bench: Bench, size: Size): Promise<Figures> {
+  const count = jobs(size, 300)
+  let sentAt: readonly number[] = []
+  const offset = machineNow() - performance.now()
+  const ranAt = await runAll(bench, count, async () => {
+    sentAt = await size.elsewhere.send(count, 20)
+  })
+  return percentiles(ranAt.map((at, id) => at + offset - sentAt[id]!))
+}
+
+/** When each of them began to run. */
+async function runAll(bench: Bench, count: number, enqueueAll: () => Promise<void>): Promise<number[]> {
+  const ranAt = Array.from({ length: count }, () => 0)
+  let ended = 0
   const { promise: all, resolve } = Promise.withResolvers<void>()
   const working = await bench.work(10, ({ id }) => {
-    waits.push(performance.now() - sentAt[id]!)
-    if (waits.length === count) resolve()
+    ranAt[id] = performance.now()
+    if (++ended === count) resolve()
   })
   await new Promise((next) => setTimeout(next, 300))
-  for (let id = 0; id < count; id++) {
-    sentAt[id] = performance.now()
-    const sent = bench.enqueue(dataOf(id))
-    await new Promise((next) => setTimeout(next, everyMs))
-    await sent
-  }
+  await enqueueAll()
   await all
   await working.stop()
+  return ranAt
+}
+
+function percentiles(waits: number[]): Figures {
   waits.sort((a, b) => a - b)
   const at = (share: number): number => waits[Math.min(waits.length - 1, Math.floor(waits.length * share))]!
   return { 'p50 ms': at(0.5), 'p95 ms': at(0.95), 'p99 ms': at(0.99) }
@@ -196,12 +262,12 @@ async function latency(bench: Bench, count: number, everyMs: number): Promise<Fi
 async function idle(bench: Bench, size: Size): Promise<Figures> {
   const working = await bench.work(10, () => undefined)
   await new Promise((next) => setTimeout(next, 2000))
-  const before = await readServer(size.storage, size.url)
+  const before = await readServer(size.storage, size.place)
   const cpu = process.cpuUsage()
   const forMs = Math.max(2000, 60_000 * size.scale)
   await new Promise((next) => setTimeout(next, forMs))
   const { user, system } = process.cpuUsage(cpu)
-  const after = await readServer(size.storage, size.url)
+  const after = await readServer(size.storage, size.place)
   await working.stop()
   const commands =
     after.commands === undefined ? {} : { 'commands/min': ((after.commands - before.commands!) / forMs) * 60_000 }

@@ -1,6 +1,9 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import type { StorageName } from './contender.ts'
+import type { Place, StorageName } from './contender.ts'
 
 /** What a server says of its own work; differences of two readings are figures. */
 export interface Reading {
@@ -10,10 +13,30 @@ export interface Reading {
   readonly walBytes?: number
 }
 
-export async function readServer(storage: StorageName, url: string): Promise<Reading> {
-  if (storage === 'redis') return readRedis(url)
-  if (storage === 'postgres') return readPostgres(url)
-  return {}
+export async function readServer(storage: StorageName, { url, folder }: Place): Promise<Reading> {
+  switch (storage) {
+    case 'redis':
+      return readRedis(url)
+    case 'postgres':
+      return readPostgres(url)
+    case 'sqlite':
+      return readSqlite(folder)
+    case 'memory':
+      return {}
+  }
+}
+
+/** The pages of its files that are in use, those in the write-ahead log as well. */
+async function readSqlite(folder: string): Promise<Reading> {
+  let bytes = 0
+  for (const file of await readdir(folder)) {
+    if (!file.endsWith('.db')) continue
+    const database = new Database(join(folder, file), { readonly: true })
+    const number = (name: string): number => database.pragma(name, { simple: true }) as number
+    bytes += (number('page_count') - number('freelist_count')) * number('page_size')
+    database.close()
+  }
+  return { bytes }
 }
 
 async function readRedis(url: string): Promise<Reading> {
@@ -41,4 +64,13 @@ async function readPostgres(url: string): Promise<Reading> {
   await client.end()
   const [row] = rows
   return { walBytes: Number(row?.wal), bytes: Number(row?.bytes), commands: Number(row?.xacts) }
+}
+
+/** A reader that has looked once and goes on holding what it saw, until it is ended. */
+export async function holdSnapshot(url: string): Promise<{ end(): Promise<void> }> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query('begin isolation level repeatable read')
+  await client.query('select count(*) from pg_class')
+  return { end: () => client.end() }
 }

@@ -4,7 +4,14 @@ import type { Bench, Contender, Data, Place, Working } from '../contender.ts'
 /** Best: jobs fetched and completed a hundred at a time by four loops; default: `work` with its own batch of one. */
 export const contenders: readonly Contender[] = [
   { name: 'pg-boss', storage: 'postgres', setting: 'best', open: (place) => open(place, fetchByHundreds) },
-  { name: 'pg-boss', storage: 'postgres', setting: 'default', open: (place) => open(place, workOneByOne) },
+  {
+    name: 'pg-boss',
+    storage: 'postgres',
+    setting: 'default',
+    // A hundred loops look once in half a second each.
+    mostDrained: 2000,
+    open: (place) => open(place, workOneByOne),
+  },
 ]
 
 type Work = (boss: PgBoss, concurrency: number, handle: (data: Data) => void | Promise<void>) => Promise<Working>
