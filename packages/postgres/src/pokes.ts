@@ -5,8 +5,13 @@ import { dashed, idToUuid } from './id.ts'
 import type { Names } from './names.ts'
 import { poke } from './statements/pokes.ts'
 
-/** At most 20 notifications a second leave a process, however many changes it makes. */
-const spacingMs = 50
+/**
+ * However many changes it makes, a process spends at most a twentieth of its time on notifications: the more there is
+ * to do for the server, the longer each takes, and the fewer there are.
+ */
+const restPerTime = 20
+const shortestSpacingMs = 5
+const longestSpacingMs = 50
 const fewJobs = 200
 
 /**
@@ -23,7 +28,7 @@ export class Pokes {
   readonly #wakers = new Map<string, Set<() => void>>()
   #dirty = new Set<string>()
   #timer: NodeJS.Timeout | undefined
-  #sentAt = -Infinity
+  #nextAt = -Infinity
   #sending: Promise<void> | undefined
   #closed = false
   /** Somebody elsewhere watches single jobs: only then are they worth telling. */
@@ -116,7 +121,7 @@ export class Pokes {
   }
 
   #plan(): void {
-    const waitMs = this.#sentAt + spacingMs - performance.now()
+    const waitMs = this.#nextAt - performance.now()
     if (waitMs <= 0) return void (this.#sending = this.#send())
     this.#timer = setTimeout(() => {
       this.#timer = undefined
@@ -128,13 +133,15 @@ export class Pokes {
   async #send(): Promise<void> {
     const topics = [...this.#dirty]
     this.#dirty = new Set()
-    this.#sentAt = performance.now()
+    const sentAt = performance.now()
     try {
       const [row] = await this.#connections.write(poke, [this.channel, this.origin, topics], 'pulse')
       this.#jobsAreWatched = row?.jobs === true
     } catch {
       // A lost hint delays, it never stalls: whoever would have been woken polls.
     } finally {
+      const spacingMs = (performance.now() - sentAt) * restPerTime
+      this.#nextAt = sentAt + Math.min(Math.max(spacingMs, shortestSpacingMs), longestSpacingMs)
       this.#sending = undefined
       if (this.#dirty.size > 0 && !this.#closed) this.#plan()
     }
