@@ -261,7 +261,8 @@ function percentiles(waits: number[]): Figures {
 
 async function idle(bench: Bench, size: Size): Promise<Figures> {
   const working = await bench.work(10, () => undefined)
-  await new Promise((next) => setTimeout(next, 2000))
+  // PostgreSQL counts what the start has cost some seconds late.
+  await new Promise((next) => setTimeout(next, Math.max(1000, 15_000 * size.scale)))
   const before = await readServer(size.storage, size.place)
   const cpu = process.cpuUsage()
   const forMs = Math.max(2000, 60_000 * size.scale)
