@@ -40,6 +40,10 @@ export class Wakes {
     }
   }
 
+  watches(key: string): boolean {
+    return this.#byTopic.has(key)
+  }
+
   queue(name: string): void {
     if (this.isWatched) this.#told.add(`queue ${name}`)
   }

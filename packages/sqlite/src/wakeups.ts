@@ -54,7 +54,12 @@ export function createWakeupsRoom(engine: Engine): WakeupsRoom {
       await engine.start()
       const stop = engine.wakes.add(topics, wake)
       if (engine.path !== ':memory:') others.watch(topics)
-      return { close: async () => stop() }
+      return {
+        async close() {
+          stop()
+          others.forget(topics)
+        },
+      }
     },
   }
 }
@@ -81,6 +86,11 @@ class Others {
     if (this.#timer !== null) return
     this.#version = this.#engine.store!.db.dataVersion()
     this.#pollEvery(restingPollMs)
+  }
+
+  /** What nobody watches any more. */
+  forget(topics: readonly Topic[]): void {
+    for (const key of topics.map(topicKey)) if (!this.#engine.wakes.watches(key)) this.#marks.delete(key)
   }
 
   stop(): void {
@@ -126,6 +136,7 @@ class Others {
     while (this.#toLookAt.length > 0 && clock.monotonic() - startedAt < longestLookMs) {
       const topic = this.#toLookAt.pop()!
       const key = topicKey(topic)
+      if (!this.#engine.wakes.watches(key)) continue
       const before = this.#marks.get(key)
       const mark = this.#markOf(db, topic)
       this.#marks.set(key, mark)

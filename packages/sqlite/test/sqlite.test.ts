@@ -4,6 +4,8 @@ import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type SqliteOptions, type SqliteStorage, openUrl, sqliteStorage } from '@q/sqlite'
@@ -18,6 +20,9 @@ import { createTables } from '../src/migrations/0001-create-tables.ts'
 import { tablesOf } from '../src/tables.ts'
 import { asking, drain, growing, job, jobs, newId, succeeded } from './jobs.ts'
 import { scratchFolder } from './scratch.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 let folder: Awaited<ReturnType<typeof scratchFolder>>
 let path: string
@@ -184,6 +189,19 @@ describe('several processes on one file', () => {
       return (await walBytes()) <= Math.min(before, 64 * 1024 * 1024)
     })
   })
+})
+
+test('what is no longer watched is forgotten, also while something else is', async () => {
+  const storage = open()
+  const forgotten = async (): Promise<number> => {
+    for (let n = 0; n < 6_000; n++) await (await storage.wakeups.watch([{ job: newId() }], () => undefined)).close()
+    collectGarbage()
+    return process.memoryUsage().heapUsed
+  }
+  await storage.wakeups.watch([{ queue: 'default' }], () => undefined)
+  const before = await forgotten()
+  // Each would take more than a hundred bytes.
+  expect((await forgotten()) - before).toBeLessThan(300_000)
 })
 
 describe('inside the caller’s transaction', () => {
