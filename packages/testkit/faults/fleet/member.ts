@@ -31,14 +31,15 @@ export class Member {
     this.#output = `${plan.ledger}.output`
     const output = openSync(this.#output, 'a')
     const program = fileURLToPath(new URL('../programs/program.ts', import.meta.url))
-    this.#process = spawn(
-      process.execPath,
-      [
-        ...(plan.isQuiet ? grownHeap : []),
-        ...['--conditions=@q/source', '--disable-warning=ExperimentalWarning', program, JSON.stringify(plan)],
-      ],
-      { stdio: ['ignore', output, output, 'ipc'], env: { ...process.env, NODE_COMPILE_CACHE: compileCache } },
-    )
+    const flags = [
+      '--conditions=@q/source',
+      '--disable-warning=ExperimentalWarning',
+      ...(plan.isQuiet ? grownHeap : []),
+    ]
+    this.#process = spawn(process.execPath, [...flags, program, JSON.stringify(plan)], {
+      stdio: ['ignore', output, output, 'ipc'],
+      env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
+    })
     closeSync(output)
     this.#process.on('message', (report: Report) => {
       if ('ready' in report) this.#isReady = true
