@@ -168,9 +168,11 @@ describe('recurring jobs', () => {
     const entries = Array.from({ length: 10_000 }, (_, n) =>
       recurringJob(`r${n}`, { job: report, input: {}, cron: `${n % 60} ${n % 24} * * *`, timeZone: 'Europe/Berlin' }),
     )
-    const from = performance.now()
+    const before = process.cpuUsage()
     expect(await client.recurring.reconcile(entries, { owner: 'app' })).toEqual({ put: 10_000, removed: 0 })
-    expect(performance.now() - from).toBeLessThan(20_000)
+    // Work, not time: that is shared with whatever else the machine does.
+    const { user, system } = process.cpuUsage(before)
+    expect((user + system) / 1000).toBeLessThan(20_000)
     let listed = 0
     for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
       const page = await client.recurring.list({ limit: 1000, cursor })
