@@ -47,5 +47,7 @@ export interface Contender {
   readonly setting: 'best' | 'default' | 'raw'
   /** For who looks for jobs at fixed times: so many tell its pace as well as any number would, in minutes less. */
   readonly mostDrained?: number
+  /** Runs one job after the other, whatever concurrency it is asked for. */
+  readonly isSerial?: boolean
   open(place: Place): Promise<Bench>
 }

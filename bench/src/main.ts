@@ -10,7 +10,7 @@ import type { Contender, StorageName } from './contender.ts'
 import { keyOf, loadContenders } from './contenders/index.ts'
 import type { Order } from './measure-one.ts'
 import type { Report, Row } from './report.ts'
-import { toMarkdown } from './report.ts'
+import { merged, toMarkdown } from './report.ts'
 import type { Scenario } from './scenarios.ts'
 import { scenarios } from './scenarios.ts'
 import { spreadOf } from './statistics.ts'
@@ -23,6 +23,7 @@ const { values: options } = parseArgs({
     storage: { type: 'string', multiple: true },
     library: { type: 'string', multiple: true },
     scenario: { type: 'string', multiple: true },
+    with: { type: 'string', multiple: true },
     json: { type: 'string' },
     readme: { type: 'boolean', default: false },
   },
@@ -141,19 +142,32 @@ async function publish(): Promise<void> {
   const order = grounds.flatMap(({ label, storage }) =>
     contenders.filter((one) => one.storage === storage).map(({ name, setting }) => [label, name, setting].join('/')),
   )
-  const orderOf = (row: Omit<Row, 'figures'>): number =>
-    order.indexOf([row.place, row.contender, row.setting].join('/'))
-  const rows = [...samples.values()]
-    .toSorted((a, b) => orderOf(a.row) - orderOf(b.row))
-    .map(({ row, values }) => ({
-      ...row,
-      figures: Object.fromEntries(Object.entries(values).map(([name, list]) => [name, spreadOf(list)])),
-    }))
-  const report: Report = { machine: machine(), versions: await versions(), rounds, command: command(), rows }
+  const orderOf = (row: Row): number => order.indexOf([row.place, row.contender, row.setting].join('/'))
+  const measured = [...samples.values()].map(({ row, values }) => ({
+    ...row,
+    figures: Object.fromEntries(Object.entries(values).map(([name, list]) => [name, spreadOf(list)])),
+  }))
+  const report = merged(
+    {
+      machine: machine(),
+      versions: await versions(),
+      rounds,
+      commands: [command()],
+      rows: measured,
+    },
+    await earlier(),
+  )
+  report.rows.sort((a, b) => orderOf(a) - orderOf(b))
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`)
   const markdown = toMarkdown(report)
   process.stdout.write(`\n${markdown}\n`)
   if (options.readme) await writeReadme(markdown)
+}
+
+/** Long measurements are made in parts. */
+async function earlier(): Promise<Report[]> {
+  const files = await Promise.all((options.with ?? []).map((file) => readFile(file, 'utf8')))
+  return files.map((text) => JSON.parse(text) as Report)
 }
 
 async function writeReadme(markdown: string): Promise<void> {

@@ -23,6 +23,7 @@ const size: Size = {
   place: order.place,
   scale: order.scale,
   mostDrained: contender.mostDrained ?? Infinity,
+  isSerial: contender.isSerial ?? false,
   elsewhere: {
     send: (count, everyMs) => sendElsewhere({ contender: order.contender, place: order.place, count, everyMs }),
   },

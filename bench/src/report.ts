@@ -15,18 +15,28 @@ export interface Report {
   readonly versions: string
   readonly rounds: number
   /** What measures the same again. */
-  readonly command: string
-  readonly rows: readonly Row[]
+  readonly commands: readonly string[]
+  readonly rows: Row[]
+}
+
+/** One report of what was measured in parts, on one machine. */
+export function merged(last: Report, earlier: readonly Report[]): Report {
+  const setting = ({ machine, versions, rounds }: Report): string => JSON.stringify([machine, versions, rounds])
+  const stranger = earlier.find((one) => setting(one) !== setting(last))
+  if (stranger !== undefined)
+    throw new Error(`these were not measured alike: ${setting(stranger)} and ${setting(last)}`)
+  const all = [...earlier, last]
+  return { ...last, commands: all.flatMap(({ commands }) => commands), rows: all.flatMap(({ rows }) => rows) }
 }
 
 /** One table per scenario: ours first, then everybody else with the ratio to ours. */
-export function toMarkdown({ machine, versions, rounds, command, rows }: Report): string {
+export function toMarkdown({ machine, versions, rounds, commands, rows }: Report): string {
   const parts = scenarios.flatMap((scenario) => {
     const own = rows.filter((row) => row.scenario === scenario.name)
     return own.length === 0 ? [] : [`### ${capital(scenario.name)}\n\n${table(scenario.name, own)}`]
   })
   return [
-    `${machine}; ${versions}. Median of ${rounds} rounds (least…most). "q is" says how many times as much q does, or for times and costs how many times as little. Again: \`${command}\`.`,
+    `${machine}; ${versions}. Median of ${rounds} rounds (least…most). "q is" says how many times as much q does, or for times and costs how many times as little. Again: ${commands.map((command) => `\`${command}\``).join(', ')}.`,
     ...parts,
   ].join('\n\n')
 }

@@ -23,8 +23,9 @@ export interface Size {
   readonly place: Place
   /** 1 = as published; the short mode only proves that the bench runs. */
   readonly scale: number
-  /** What the contender says of how many jobs tell its pace. */
+  /** What the contender says of itself. */
   readonly mostDrained: number
+  readonly isSerial: boolean
   readonly elsewhere: Elsewhere
 }
 
@@ -187,7 +188,7 @@ async function drainBesideSnapshot(bench: Bench, size: Size): Promise<Figures> {
 }
 
 async function slowHandler(bench: Bench, size: Size): Promise<Figures> {
-  const count = drained(size, 40_000)
+  const count = drained(size, size.isSerial ? 1000 : 40_000)
   await fill(bench, count)
   let ended = 0
   const { promise: all, resolve } = Promise.withResolvers<void>()

@@ -4,7 +4,9 @@ import { better, defineQueue, defineWorker, JobStatus } from 'plainjob'
 import type { Bench, Contender, Data, Place } from '../contender.ts'
 
 /** Works on one job after the other; several workers on the one connection only take turns, so there is one. */
-export const contenders: readonly Contender[] = [{ name: 'plainjob', storage: 'sqlite', setting: 'best', open }]
+export const contenders: readonly Contender[] = [
+  { name: 'plainjob', storage: 'sqlite', setting: 'best', isSerial: true, open },
+]
 
 const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined }
 const type = 'recalculate'
