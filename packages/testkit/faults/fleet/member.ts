@@ -21,7 +21,10 @@ export class Member {
   isTaken = false
   readonly #process: ChildProcess
   readonly #output: string
+  /** By method: how many answers it was told to swallow, how many it has swallowed, and how many of those were counted. */
+  readonly #ordered = new Map<Swallowed, number>()
   readonly #swallowed = new Map<Swallowed, number>()
+  readonly #counted = new Map<Swallowed, number>()
   #isReady = false
   #isGone = false
 
@@ -43,7 +46,7 @@ export class Member {
     closeSync(output)
     this.#process.on('message', (report: Report) => {
       if ('ready' in report) this.#isReady = true
-      else this.#swallowed.set(report.swallowed, this.swallowed(report.swallowed) + 1)
+      else increase(this.#swallowed, report.swallowed)
     })
     this.#process.once('exit', () => (this.#isGone = true))
     // A channel that breaks because the process was killed is no news.
@@ -67,9 +70,18 @@ export class Member {
     return this.#isGone
   }
 
-  /** How many answers to this method never reached it. */
-  swallowed(method: Swallowed): number {
-    return this.#swallowed.get(method) ?? 0
+  /** Has the next answer to this method swallowed; an order that still waits for one is not given again. */
+  swallow(method: Swallowed): void {
+    if ((this.#ordered.get(method) ?? 0) > (this.#swallowed.get(method) ?? 0)) return
+    increase(this.#ordered, method)
+    this.tell({ do: 'swallow', method })
+  }
+
+  /** True once for each answer that was swallowed, however late. */
+  countSwallowed(method: Swallowed): boolean {
+    if ((this.#counted.get(method) ?? 0) >= (this.#swallowed.get(method) ?? 0)) return false
+    increase(this.#counted, method)
+    return true
   }
 
   /** Resolves when it is at work, or dead. */
@@ -117,4 +129,8 @@ export class Member {
   lastWords(): string {
     return readFileSync(this.#output, 'utf8').slice(-2000)
   }
+}
+
+function increase(counts: Map<Swallowed, number>, method: Swallowed): void {
+  counts.set(method, (counts.get(method) ?? 0) + 1)
 }

@@ -110,12 +110,12 @@ function swallow(role: Plan['role'], method: Swallowed): Fault {
   return async ({ fleet, random }) => {
     const member = free(fleet, random, role, true)
     if (member === null) return false
-    const before = member.swallowed(method)
     const from = machineMs()
-    member.tell({ do: 'swallow', method })
-    const struck = await within(strikeMs, () => member.isGone || member.swallowed(method) > before)
+    member.swallow(method)
+    let struck = false
+    await within(strikeMs, () => member.isGone || (struck = member.countSwallowed(method)))
     fleet.hits.push({ who: member.name, kind: `swallowed ${method}`, from, to: machineMs(), voids: false })
-    return struck && member.swallowed(method) > before
+    return struck
   }
 }
 
