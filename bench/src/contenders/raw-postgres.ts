@@ -2,7 +2,9 @@ import pg from 'pg'
 import type { Bench, Contender, Data, Place } from '../contender.ts'
 
 /** One table, deleted from with SKIP LOCKED a hundred at a time, no history: what one connection can do at most. */
-export const contenders: readonly Contender[] = [{ name: 'raw pg', storage: 'postgres', setting: 'raw', open }]
+export const contenders: readonly Contender[] = [
+  { name: 'raw pg', storage: 'postgres', setting: 'raw', isSerial: true, open },
+]
 
 const insert = 'insert into raw_waiting (data) select * from unnest($1::text[])'
 const takeAndFinish = `

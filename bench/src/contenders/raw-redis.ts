@@ -2,7 +2,9 @@ import { Redis } from 'ioredis'
 import type { Bench, Contender, Data, Place } from '../contender.ts'
 
 /** A list and a set, a hundred at a time, no history: what the driver and the server can do at most. */
-export const contenders: readonly Contender[] = [{ name: 'raw ioredis', storage: 'redis', setting: 'raw', open }]
+export const contenders: readonly Contender[] = [
+  { name: 'raw ioredis', storage: 'redis', setting: 'raw', isSerial: true, open },
+]
 
 const batch = 100
 const waiting = 'raw:waiting'

@@ -4,7 +4,7 @@ import type { Bench, Contender, Data, Place } from '../contender.ts'
 
 /** One table, a hundred rows a transaction, no history: what the driver can do at most. */
 export const contenders: readonly Contender[] = [
-  { name: 'raw better-sqlite3', storage: 'sqlite', setting: 'raw', open },
+  { name: 'raw better-sqlite3', storage: 'sqlite', setting: 'raw', isSerial: true, open },
 ]
 
 async function open({ folder, durable }: Place): Promise<Bench> {
