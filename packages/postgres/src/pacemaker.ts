@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import type { Pacemaker } from '@q/core/storage'
+import { signsOfLife } from '@q/core/storage'
+import type { Pacemaker, SignsOfLife } from '@q/core/storage'
 import type { Connections } from './connection.ts'
 import { storable } from './payload.ts'
 
@@ -8,15 +9,14 @@ export interface PacemakerOptions {
   readonly maxStall: number
 }
 
-/** What the thread is given. `signs` is shared memory: a loop that is stuck cannot send messages. */
+/** What the thread is given. */
 export interface PacemakerData {
   readonly config: Record<string, unknown>
   readonly text: string
   readonly session: string
   readonly ttl: number
   readonly maxStall: number
-  /** When the loop last turned, and when it last sent what has renewed the session; in milliseconds of a clock that all threads share. */
-  readonly signs: BigInt64Array
+  readonly signs: SignsOfLife['signs']
 }
 
 /**
@@ -28,13 +28,7 @@ export function createPacemaker(
   session: string,
   { ttl, maxStall }: PacemakerOptions,
 ): Pacemaker {
-  const signs = new BigInt64Array(new SharedArrayBuffer(16))
-  const tick = (renewedMs = Infinity): void => {
-    const now = process.hrtime.bigint() / 1_000_000n
-    Atomics.store(signs, 0, now)
-    if (renewedMs !== Infinity) Atomics.store(signs, 1, now - BigInt(Math.round(renewedMs)))
-  }
-  tick()
+  const { signs, tick } = signsOfLife()
   const data: PacemakerData = {
     config: connections.threadConfig(),
     text: `select ${connections.schema}.heartbeat_v1(array[$1])`,

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import type { Pacemaker, WorkRoom } from '@q/core/storage'
+import { signsOfLife } from '@q/core/storage'
+import type { Pacemaker, SignsOfLife, WorkRoom } from '@q/core/storage'
 import type { Address } from './connection.ts'
 import type { Keys } from './keys.ts'
 
@@ -16,8 +17,7 @@ export interface PacemakerData {
   readonly session: string
   readonly ttl: number
   readonly maxStallMs: number
-  /** When the loop last turned, and when it last sent what has renewed the session; in milliseconds of a clock that all threads share. */
-  readonly signs: BigInt64Array
+  readonly signs: SignsOfLife['signs']
 }
 
 const isSource: boolean = import.meta.url.endsWith('.ts')
@@ -33,13 +33,7 @@ export function createPacemaker(station: PacemakerStation): Required<Pick<WorkRo
   if (address === null) return {}
   return {
     pacemaker(session: string, { ttl, maxStall }: { readonly ttl: number; readonly maxStall: number }): Pacemaker {
-      const signs = new BigInt64Array(new SharedArrayBuffer(16))
-      const tick = (renewedMs = Infinity): void => {
-        const now = process.hrtime.bigint() / 1_000_000n
-        Atomics.store(signs, 0, now)
-        if (renewedMs !== Infinity) Atomics.store(signs, 1, now - BigInt(Math.round(renewedMs)))
-      }
-      tick()
+      const { signs, tick } = signsOfLife()
       const data: PacemakerData = {
         address,
         root: station.keys.root,

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
-import type { Ms, Pacemaker, SessionId } from '@q/core/storage'
+import { signsOfLife } from '@q/core/storage'
+import type { Ms, Pacemaker, SessionId, SignsOfLife } from '@q/core/storage'
 import type { Engine } from './engine.ts'
 
 /** What the thread is told. */
@@ -11,8 +12,7 @@ interface Beat {
   readonly session: SessionId
   readonly ttl: Ms
   readonly maxStall: Ms
-  /** When the loop last turned, and when it last made a call that has renewed the session; in milliseconds of a clock that all threads share. */
-  readonly signs: BigInt64Array
+  readonly signs: SignsOfLife['signs']
 }
 
 /**
@@ -59,13 +59,7 @@ export function startPacemaker(
   session: SessionId,
   { ttl, maxStall }: { readonly ttl: Ms; readonly maxStall: Ms },
 ): Pacemaker {
-  const signs = new BigInt64Array(new SharedArrayBuffer(16))
-  const tick = (renewedMs = Infinity): void => {
-    const now = process.hrtime.bigint() / 1_000_000n
-    Atomics.store(signs, 0, now)
-    if (renewedMs !== Infinity) Atomics.store(signs, 1, now - BigInt(Math.round(renewedMs)))
-  }
-  tick()
+  const { signs, tick } = signsOfLife()
   const beat: Beat = {
     driver: createRequire(import.meta.url).resolve('better-sqlite3'),
     path: engine.path,

@@ -53,6 +53,7 @@ export {
 } from './work.ts'
 export { type JobCircle, type ParentOrder, orderByParents } from './order-by-parents.ts'
 export { nextTokenAt, takeToken, tokensLeft } from './rate.ts'
+export { type SignsOfLife, signsOfLife } from './signs-of-life.ts'
 export { type Recovered, type UpkeepRoom } from './upkeep.ts'
 export {
   type Paused,
