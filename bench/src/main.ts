@@ -61,7 +61,16 @@ const wants = (list: readonly string[] | undefined, text: string): boolean =>
   list === undefined || list.some((one) => text.includes(one))
 
 const contenders = (await loadContenders()).filter(({ name }) => options.library?.includes(name) ?? true)
-const chosen = scenarios.filter(({ name }) => wants(options.scenario, name))
+const isScenario = (text: string): boolean => scenarios.some(({ name }) => name === text)
+/** A whole name means that one alone, though another begins with it. */
+const chosen = scenarios.filter(
+  ({ name }) =>
+    options.scenario?.includes(name) ||
+    wants(
+      options.scenario?.filter((text) => !isScenario(text)),
+      name,
+    ),
+)
 for (let round = 1; round <= rounds; round++) {
   await Promise.all(
     meetings(
