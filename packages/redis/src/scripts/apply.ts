@@ -18,7 +18,6 @@ export const apply: Script<{ apply: readonly (PackedTransition | PackedEnds | fa
     for i = 1, #A.apply do if A.apply[i] then ids[#ids + 1] = A.apply[i][1] end end
     load(ids)
     for i = 1, #A.apply do outcomes[i] = A.apply[i] and step(A.apply[i]) or 5 end
-    noteNewNames()
     pushReady()
     flush()
     return mpack(outcomes)

@@ -39,7 +39,6 @@ export const create: Script<{ jobs: readonly (PackedJob | PackedJobs | false)[];
       else others[#others + 1] = c end
     end
     if ledger then ledger.settle() end
-    noteNewNames()
     pushReady()
     flush()
     return mpack(outcomes)

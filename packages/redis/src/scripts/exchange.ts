@@ -102,7 +102,6 @@ export const exchange: Script<{
           if t[2] and isDone(outcome) then receive(t[1], spack('>I5', t[3]), t[2]) end
         end
       end
-      noteNewNames()
       pushReady()
       writeReceipts()
     end

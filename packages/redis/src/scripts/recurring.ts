@@ -102,7 +102,6 @@ export const tickRecurring: Script<{
       end
     end
   end
-  noteNewNames()
   pushReady()
   flush()
   tellSchedules()

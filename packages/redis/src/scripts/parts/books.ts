@@ -6,7 +6,7 @@ export const books: string = /* lua */ `
 local cnt, told, woke, signalled, meta = {}, {}, {}, {}, {}
 -- Which lists jobs leave and join: outs and ins by phase, streams by phase and instant; and what sessions gain and give up, by claim.
 local ins, outs, streams, gained, given, pushed = {}, {}, {}, {}, {}, {}
-local queuesSeen, namesSeen, tagsSeen = {}, {}, {}
+local queuesSeen, tagsSeen = {}, {}
 local seqNext, seqLast = 1, 0
 local seqSlice = 16
 local changed = false
@@ -63,36 +63,6 @@ local function bucketOf(ms)
   return math.min(99, 1 + floor(4 * math.log(ms) / math.log(2) + 1e-9))
 end
 
-local function writeTallies()
-  local lanes, deltas = {}, {}
-  for queue, names in pairs(told) do
-    for name, all in pairs(names) do
-      lanes[#lanes + 1] = spack('>H', #queue) .. queue .. name
-      deltas[#lanes] = all
-    end
-  end
-  if #lanes == 0 then return end
-  local minute = floor(now / 60000)
-  local key = K.minute .. minute
-  local fresh = call('EXISTS', key) == 0
-  local numbers = call('HMGET', K.pairs, unpack(lanes))
-  for i = 1, #lanes do
-    local number = numbers[i]
-    if not number then
-      number = call('HINCRBY', K.meta, 'pairs', 1)
-      call('HSET', K.pairs, lanes[i], number)
-    end
-    for what, n in pairs(deltas[i]) do
-      if type(what) == 'number' then what = what >= WAITED and 'W' .. (what - WAITED) or 'R' .. what end
-      call('HINCRBY', key, number .. what, n)
-    end
-  end
-  if fresh then
-    call('EXPIRE', key, 90000)
-    call('ZADD', K.minutes, minute, minute)
-  end
-end
-
 -- New names are told to servers that listen to wildcards; what was seen longest ago is forgotten beyond 10,000.
 local function noteNames(kind, names)
   local list = {}
@@ -107,9 +77,43 @@ local function noteNames(kind, names)
   return fresh
 end
 
+-- The names of jobs, and their queues, are noted with the first job of theirs that a minute sees.
+local function writeTallies()
+  local lanes, lists = {}, {}
+  for queue, names in pairs(told) do
+    for name, deltas in pairs(names) do
+      lanes[#lanes + 1] = spack('>H', #queue) .. queue .. name
+      lists[#lanes] = { queue, name, deltas }
+    end
+  end
+  if #lanes == 0 then return end
+  local minute = floor(now / 60000)
+  local key, isFresh, namesSeen = K.minute .. minute, false, {}
+  local numbers = call('HMGET', K.pairs, unpack(lanes))
+  for i = 1, #lanes do
+    local number = numbers[i]
+    if not number then
+      number = call('HINCRBY', K.meta, 'pairs', 1)
+      call('HSET', K.pairs, lanes[i], number)
+    end
+    local queue, name, deltas = unpack(lists[i])
+    for what, n in pairs(deltas) do
+      if type(what) == 'number' then what = what >= WAITED and 'W' .. (what - WAITED) or 'R' .. what end
+      if call('HINCRBY', key, number .. what, n) == n then
+        isFresh = true
+        if what == 'c' then queuesSeen[queue], namesSeen[name] = true, true end
+      end
+    end
+  end
+  noteNames('job', namesSeen)
+  if isFresh and call('TTL', key) < 0 then
+    call('EXPIRE', key, 90000)
+    call('ZADD', K.minutes, minute, minute)
+  end
+end
+
 local function noteNewNames()
   if noteNames('queue', queuesSeen) > 0 then meta.names = 1 end
-  noteNames('job', namesSeen)
   noteNames('tag', tagsSeen)
 end
 
@@ -177,14 +181,14 @@ local function changedIds(touched)
   return ids
 end
 
-local function wake(touched)
+local function wake(touched, counted)
   local watched = call('MGET', K.watchesQueues, K.watchesJobs)
   if not watched[1] and not watched[2] then return end
   local said, any = {}, false
   if watched[1] then
     for queue in pairs(woke) do
       -- While a queue is busy, one hint in ten milliseconds is enough; whoever finds it empty is always woken.
-      local busy = tonumber(call('HGET', K.queues, '3' .. queue) or '0') > woke[queue]
+      local busy = tonumber(counted['3' .. queue] or call('HGET', K.queues, '3' .. queue) or '0') > woke[queue]
       local stamp, last = string.match(call('HGET', K.queues, '>' .. queue) or '', '^(%S+) (%d+)$')
       local lately = stamp == watched[1] and tonumber(last) <= now and now - tonumber(last) < 10
       if not busy or not lately then
@@ -211,13 +215,18 @@ end
 local function flush()
   local touched = writeJobs and writeJobs() or {}
   if #touched > 0 then changed = true end
+  writeTallies()
+  noteNewNames()
   local changes = (changed or next(meta) ~= nil) and call('HINCRBY', K.meta, 'changes', 1) or 0
   writeIndexes(changes)
+  local counted = {}
   for field, by in pairs(cnt) do
-    if by ~= 0 and call('HINCRBY', K.queues, field, by) == 0 then call('HDEL', K.queues, field) end
+    if by ~= 0 then
+      counted[field] = call('HINCRBY', K.queues, field, by)
+      if counted[field] == 0 then call('HDEL', K.queues, field) end
+    end
   end
   for field, by in pairs(meta) do call('HINCRBY', K.meta, field, by) end
-  writeTallies()
-  wake(touched)
+  wake(touched, counted)
 end
 `

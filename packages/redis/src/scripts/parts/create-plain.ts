@@ -45,7 +45,6 @@ local function createPlain(group, outcomes)
     entered[filed + i] = ids[i]
     outcomes[answered + i] = 0
   end
-  queuesSeen[queue], namesSeen[name] = true, true
   woke[queue] = (woke[queue] or 0) + n
   add('3' .. queue, n)
   add('#3', n)

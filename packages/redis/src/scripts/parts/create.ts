@@ -95,8 +95,6 @@ local function createOne(c)
   end
   jobs[id] = j
   touch(j)
-  queuesSeen[j.queue] = true
-  namesSeen[j.name] = true
   tell(j, 'c')
   local blob = c[7]
   push(j, blob)
