@@ -425,10 +425,14 @@ export class Worker {
     return { ...claim, adopt: this.#core.registry.known() }
   }
 
-  /** How many jobs to claim beyond the free slots, while handlers are quick: as many as end during two calls. */
+  /**
+   * How many jobs to claim beyond the free slots, while handlers are quick: as many as end during two calls. Where calls
+   * overlap each brings less: the storage is busy anyway, and a short answer is here before the next call is done.
+   */
   #ahead(): number {
     if (!this.#isClaiming || this.#runMs > quickRunMs || this.#pace < 2) return 0
-    const most = Math.min(this.#core.storage.capabilities.maxBatch >> 1, Math.max(100, this.#core.concurrency * 4))
+    const { maxBatch, callsInFlight = 1 } = this.#core.storage.capabilities
+    const most = Math.min(maxBatch >> 1, Math.max(100, Math.ceil((this.#core.concurrency * 4) / callsInFlight)))
     return Math.max(0, Math.min(most, this.#pace * 2, most * 2 - this.#backlog.length - this.#coming()))
   }
 
