@@ -1,20 +1,12 @@
 import { QError, histogramIndex, orderByParents, whyInvalidJob, whyInvalidTransition } from '@q/core/storage'
-import {
-  isAlike,
-  isPlainJob,
-  packEnds,
-  packJob,
-  packJobs,
-  packTransition,
-  phaseOf,
-  plainEndOf,
-  textOf,
-} from './codec.ts'
+import { textOf } from './codec/answer.ts'
+import { phaseOf } from './codec/layout.ts'
+import { isAlike, isPlainJob, packEnds, packJob, packJobs, packTransition, plainEndOf } from './codec/packed.ts'
 import { unpack } from './msgpack.ts'
 import { apply as applyScript } from './scripts/apply.ts'
 import { create as createScript } from './scripts/create.ts'
 import type { ApplyOutcome, CreateOutcome, JobsRoom, NewJob, SessionId, Transition } from '@q/core/storage'
-import type { PackedEnds, PackedJob, PackedJobs, PackedTransition, PlainEnd } from './codec.ts'
+import type { PackedEnds, PackedJob, PackedJobs, PackedTransition, PlainEnd } from './codec/packed.ts'
 import type { Unpacked } from './msgpack.ts'
 import type { Database } from './database.ts'
 

@@ -4,7 +4,7 @@
  * preceded by its length, so no name can reach another's key. Times and counters are listed with what bounds them.
  */
 export const families = {
-  /** string per job: its record (see codec.ts). Bounded by retention. */
+  /** string per job: its record (see codec/layout.ts). Bounded by retention. */
   job: 'j:',
   /** string per job whose payload is long: the payload. */
   payload: 'p:',

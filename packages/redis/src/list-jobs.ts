@@ -1,10 +1,12 @@
 import { isFinalPhase, matchesQuery, phases } from '@q/core/storage'
-import { fingerprintOf, listOf, mapOf, numberOf, phaseNumber, readRecord, summaryOf, textOf, textsOf } from './codec.ts'
+import { listOf, mapOf, numberOf, textOf, textsOf } from './codec/answer.ts'
+import { fingerprintOf, phaseNumber } from './codec/layout.ts'
+import { readRecord, summaryOf } from './codec/record.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { unpack } from './msgpack.ts'
 import { pageClaims, pageDue, pageEntered } from './scripts/monitor.ts'
 import type { JobQuery, JobSummary, Page, PageRequest, QueryFacts } from '@q/core/storage'
-import type { JobRecord } from './codec.ts'
+import type { JobRecord } from './codec/record.ts'
 import type { Database } from './database.ts'
 
 /** A page looks at no more jobs than this, then it says how far it came. */

@@ -1,17 +1,8 @@
 import { QError, phases } from '@q/core/storage'
-import {
-  listOf,
-  mapOf,
-  numberOf,
-  phaseOf,
-  readRecord,
-  historyOf,
-  textOf,
-  textsOf,
-  unkinded,
-  payloadOf,
-  viewOf,
-} from './codec.ts'
+import { listOf, mapOf, numberOf, textOf, textsOf } from './codec/answer.ts'
+import { phaseOf } from './codec/layout.ts'
+import { historyOf, readRecord, viewOf } from './codec/record.ts'
+import { payloadOf, unkinded } from './codec/state.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { countJobs, listJobs } from './list-jobs.ts'
 import { unpack } from './msgpack.ts'
@@ -31,7 +22,7 @@ import type {
   RecurringRecord,
 } from '@q/core/storage'
 import type { Database } from './database.ts'
-import type { JobRecord } from './codec.ts'
+import type { JobRecord } from './codec/record.ts'
 import type { Unpacked } from './msgpack.ts'
 
 const hourMs = 3_600_000

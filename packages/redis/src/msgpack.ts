@@ -1,6 +1,6 @@
 /**
  * The part of MessagePack that Lua's cmsgpack speaks. Written so that texts leave Lua as the bytes they were: there is no
- * distinction of text and bytes on that side, so whoever reads asks for the kind it expects (see codec.ts).
+ * distinction of text and bytes on that side, so whoever reads asks for the kind it expects (see codec/answer.ts).
  */
 export type Packable = undefined | null | boolean | number | string | Uint8Array | readonly Packable[] | PackableMap
 export interface PackableMap {

@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads'
-import { fingerprintOf } from './codec.ts'
+import { fingerprintOf } from './codec/layout.ts'
 import { Connection } from './connection.ts'
 import { heartbeat } from './scripts/sessions.ts'
 import type { PacemakerData } from './pacemaker.ts'

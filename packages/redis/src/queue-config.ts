@@ -1,4 +1,4 @@
-import { mapOf, numberOf, textOf } from './codec.ts'
+import { mapOf, numberOf, textOf } from './codec/answer.ts'
 import { unpack } from './msgpack.ts'
 import type { Paused, QueueConfig, Rate } from '@q/core/storage'
 import type { Unpacked } from './msgpack.ts'

@@ -1,4 +1,7 @@
-import { listOf, mapOf, numberOf, phaseOf, readRecord, textOf, unkinded, kinded } from './codec.ts'
+import { listOf, mapOf, numberOf, textOf } from './codec/answer.ts'
+import { phaseOf } from './codec/layout.ts'
+import { readRecord } from './codec/record.ts'
+import { kinded, unkinded } from './codec/state.ts'
 import { decodeJob, encodeJob } from './job-text.ts'
 import { packEach, prepareJobs } from './jobs.ts'
 import { unpack } from './msgpack.ts'

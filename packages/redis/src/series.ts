@@ -1,5 +1,5 @@
 import { histogramSize } from '@q/core/storage'
-import { mapOf, numberOf } from './codec.ts'
+import { mapOf, numberOf } from './codec/answer.ts'
 import { unpack } from './msgpack.ts'
 import { readSeries } from './scripts/monitor.ts'
 import type { Bucket, SeriesQuery } from '@q/core/storage'

@@ -1,4 +1,4 @@
-import { mapOf, numberOf, textsOf } from './codec.ts'
+import { mapOf, numberOf, textsOf } from './codec/answer.ts'
 import { unpack } from './msgpack.ts'
 import { promote, recover, sweep } from './scripts/upkeep.ts'
 import type { UpkeepRoom } from '@q/core/storage'

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { fingerprintOf, listOf, mapOf, textsOf } from './codec.ts'
+import { listOf, mapOf, textsOf } from './codec/answer.ts'
+import { fingerprintOf } from './codec/layout.ts'
 import { unpack } from './msgpack.ts'
 import type { Topic, WakeupsRoom } from '@q/core/storage'
 import type { Subscriber } from './subscriber.ts'

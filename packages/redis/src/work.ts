@@ -1,19 +1,9 @@
 import { claimToken } from '@q/core/storage'
-import {
-  claimedJobOf,
-  fingerprintOf,
-  idLength,
-  kinded,
-  listOf,
-  mapOf,
-  noClaim,
-  numberOf,
-  packClaim,
-  packNote,
-  readRecord,
-  textOf,
-  tokenOf,
-} from './codec.ts'
+import { listOf, mapOf, numberOf, textOf } from './codec/answer.ts'
+import { fingerprintOf, idLength } from './codec/layout.ts'
+import { noClaim, packClaim, packNote, tokenOf } from './codec/packed.ts'
+import { claimedJobOf, readRecord } from './codec/record.ts'
+import { kinded } from './codec/state.ts'
 import { applyOutcomeOf, prepareTransitions, refuseLongList } from './jobs.ts'
 import { unpack } from './msgpack.ts'
 import { exchange } from './scripts/exchange.ts'

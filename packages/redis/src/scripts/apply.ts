@@ -2,7 +2,7 @@ import { changing } from './changing.ts'
 import { create } from './parts/create.ts'
 import { steps } from './parts/steps.ts'
 import { script } from './script.ts'
-import type { PackedEnds, PackedTransition } from '../codec.ts'
+import type { PackedEnds, PackedTransition } from '../codec/packed.ts'
 import type { Script } from './script.ts'
 
 /** Commands: transitions outside of any session. */

@@ -4,7 +4,7 @@ import { books } from './parts/books.ts'
 import { create as createPart } from './parts/create.ts'
 import { createPlain } from './parts/create-plain.ts'
 import { script } from './script.ts'
-import type { PackedJob, PackedJobs } from '../codec.ts'
+import type { PackedJob, PackedJobs } from '../codec/packed.ts'
 import type { Script } from './script.ts'
 
 /** Stores jobs. Refused as a whole when the server is out of memory: its first write asks for room. */

@@ -11,8 +11,8 @@ import { notes } from './parts/notes.ts'
 import { sessions } from './parts/sessions.ts'
 import { steps } from './parts/steps.ts'
 import { script } from './script.ts'
-import { recordFlags } from '../codec.ts'
-import type { PackedClaim, PackedEnds, PackedNote, PackedTransition } from '../codec.ts'
+import { recordFlags } from '../codec/layout.ts'
+import type { PackedClaim, PackedEnds, PackedNote, PackedTransition } from '../codec/packed.ts'
 import type { Script } from './script.ts'
 
 /**

@@ -3,7 +3,7 @@ import { base } from './parts/base.ts'
 import { create } from './parts/create.ts'
 import { schedules } from './parts/schedules.ts'
 import { script } from './script.ts'
-import type { PackedJob } from '../codec.ts'
+import type { PackedJob } from '../codec/packed.ts'
 import type { Packable } from '../msgpack.ts'
 import type { Script } from './script.ts'
 

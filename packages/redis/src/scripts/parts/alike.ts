@@ -1,4 +1,4 @@
-import { headLength, recordFlags, recordHead } from '../../codec.ts'
+import { headLength, recordFlags, recordHead } from '../../codec/layout.ts'
 
 const { extra, quiet, handed, waiting, children, stub, frail } = recordFlags
 

@@ -1,4 +1,4 @@
-import { recordFlags, recordRuns, recordState, runBegun, runLengths, stateLength } from '../../codec.ts'
+import { recordFlags, recordRuns, recordState, runBegun, runLengths, stateLength } from '../../codec/layout.ts'
 
 const { handed, waiting, frail } = recordFlags
 const { none, begun, begunAhead } = recordRuns

@@ -1,4 +1,4 @@
-import { recordFlags, recordState } from '../../codec.ts'
+import { recordFlags, recordState } from '../../codec/layout.ts'
 
 /** What streams hold of jobs that left, kept in proportion to what lives. */
 export const compaction: string = /* lua */ `

@@ -1,4 +1,4 @@
-import { recordHead, recordRest, recordState, stateLength } from '../../codec.ts'
+import { recordHead, recordRest, recordState, stateLength } from '../../codec/layout.ts'
 
 /**
  * Plain creations: jobs that are ready at once and have nothing but their payload. Those of one queue, name and state come

@@ -1,4 +1,4 @@
-import { longestInline } from '../../codec.ts'
+import { longestInline } from '../../codec/layout.ts'
 
 /** Stores new jobs, in order; parents stand before their children. Each is answered for itself. */
 export const create: string = /* lua */ `

@@ -1,4 +1,4 @@
-import { recordRuns, recordState, runLengths, stateLength } from '../../codec.ts'
+import { recordRuns, recordState, runLengths, stateLength } from '../../codec/layout.ts'
 
 const { ended, whole } = recordRuns
 

@@ -1,5 +1,5 @@
 import { entered as states } from '@q/core/storage'
-import { encodeState } from '../../codec.ts'
+import { encodeState } from '../../codec/state.ts'
 
 const named = {
   PROMOTED: states.promoted,

@@ -11,12 +11,12 @@ import {
   runWhole,
   stateLength,
   stateNames,
-} from '../../codec.ts'
+} from '../../codec/layout.ts'
 
 const { none, begunAhead, ended, whole, wholeAhead } = recordRuns
 
 /**
- * A job's record in Lua: the same layout as in codec.ts. Texts are never looked into; a state is an opaque piece of which
+ * A job's record in Lua: the layout of codec/layout.ts. Texts are never looked into; a state is an opaque piece of which
  * only the first bytes (phase, what follows, name) mean something here. `x` holds what most jobs do not have, so that a
  * plain job never pays for packing it.
  */
