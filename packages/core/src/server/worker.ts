@@ -57,8 +57,8 @@ const processing: StateInput = { name: 'processing', phase: 'active' }
 const noteEveryMs = 100
 /** With work at hand, ends may wait this long to travel together. */
 const lingerMs = 2
-/** Handlers quicker than this are worth claiming ahead for. */
-const quickRunMs = 50
+/** Handlers quicker than this are worth claiming ahead for: what they do in so much time, and at most so many jobs. */
+const [quickRunMs, aheadMs, mostAhead] = [50, 200, 400]
 const mostBackoffMs = 5000
 /** Where hints tell of work, an idle worker still looks for itself, and with that renews the lease before a heartbeat would be due. */
 const [leastPollMs, mostPollMs] = [6500, 7300]
@@ -426,13 +426,16 @@ export class Worker {
   }
 
   /**
-   * How many jobs to claim beyond the free slots, while handlers are quick: as many as end during two calls. Where calls
-   * overlap each brings less: the storage is busy anyway, and a short answer is here before the next call is done.
+   * How many jobs to claim beyond the free slots, while handlers are quick: as many as end during two calls, and no more
+   * than are soon done, as nobody else can run them meanwhile. Where calls overlap each brings less: the storage is busy
+   * anyway, and a short answer is here before the next call is done.
    */
   #ahead(): number {
     if (!this.#isClaiming || this.#runMs > quickRunMs || this.#pace < 2) return 0
-    const { maxBatch, callsInFlight = 1 } = this.#core.storage.capabilities
-    const most = Math.min(maxBatch >> 1, Math.max(100, Math.ceil((this.#core.concurrency * 4) / callsInFlight)))
+    const { concurrency, storage } = this.#core
+    const { maxBatch, callsInFlight = 1 } = storage.capabilities
+    const soonDone = (concurrency * aheadMs) / this.#runMs
+    const most = Math.ceil(Math.min(maxBatch / 2, mostAhead, soonDone) / callsInFlight)
     return Math.max(0, Math.min(most, this.#pace * 2, most * 2 - this.#backlog.length - this.#coming()))
   }
 
