@@ -4,8 +4,17 @@ import { resolve } from 'node:path'
 const checkout = resolve(import.meta.dirname, '../..')
 const place = /(<!-- bench[^\n]*-->\n)[\s\S]*?(\n<!-- \/bench -->)/
 
+/** The questions people ask first, Q's weakest answers among them; the bench's own page has all of them. */
+const onFrontPage: ReadonlySet<string> = new Set([
+  'Enqueue one by one',
+  'Enqueue, 100 concurrent',
+  'Enqueue in bulk of 1,000',
+  'Drain 20k, concurrency 100',
+  'Latency at idle',
+])
+
 /**
- * Puts the bench's summary onto the front page: of every table between the marks in `bench/README.md` what Q does, and how
+ * Puts the bench's summary onto the front page: of those tables between the marks in `bench/README.md` what Q does, and how
  * many times as much that is as each of the others at its best. Where nothing has been measured, the page says so.
  */
 export function writeFigures(): void {
@@ -36,7 +45,11 @@ interface Scenario {
 function figures(): string {
   const bench = readFileSync(resolve(checkout, 'bench/README.md'), 'utf8')
   const results = /<!-- results -->\n([\s\S]*?)<!-- \/results -->/.exec(bench)?.[1] ?? ''
-  const scenarios = results.split(/^### /m).slice(1).map(readScenario)
+  const scenarios = results
+    .split(/^### /m)
+    .slice(1)
+    .map(readScenario)
+    .filter(({ title }) => onFrontPage.has(title))
   if (scenarios.length === 0)
     return 'The figures are not in yet. `npm run bench` measures Q beside its peers on your machine.'
   const storages = [...new Set(scenarios.flatMap(({ rows }) => rows.map(({ storage }) => storage)))]
